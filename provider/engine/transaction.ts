@@ -1,0 +1,146 @@
+/**
+ * One change of one host, under a lock: look, plan, apply with the reverse at hand, read back, then keep or undo. Three
+ * round trips, whatever the size of the change. The dead-man guard (a host that undoes by itself when nobody confirms)
+ * takes its place between apply and keep.
+ */
+import { HostError } from "../errors";
+import { type Reply, type Shell } from "../host/shell";
+import { nftId } from "../kernel/nftables/objects";
+import { type Line } from "../kernel/nftables/script";
+import { type Layout } from "./desired";
+import {
+  type Change,
+  Conflict,
+  type Plan,
+  differences,
+  isEmpty,
+  makePlan,
+  overlappingOwner,
+  takenBy,
+} from "./plan";
+import { LOCK, UNLOCK, applyScript, keepScript, undoScript } from "./script";
+import { type Snapshot, parseSnapshot, snapshotScript } from "./snapshot";
+
+export interface Outcome {
+  /** What the host showed after the change, or before when there was nothing to do. */
+  readonly seen: Snapshot;
+  /** Was anything written? */
+  readonly changed: boolean;
+}
+
+/** A look at the host, without the lock. */
+export async function readHost(shell: Shell, sysctls: readonly string[]): Promise<Snapshot> {
+  const reply = await shell.run(snapshotScript(sysctls));
+  if (reply.code !== 0) throw toolError({ tried: "read", host: shell.host }, reply);
+  return parseSnapshot(reply.stdout);
+}
+
+export async function changeHost(shell: Shell, change: Change, layouts: readonly Layout[]): Promise<Outcome> {
+  const what = {
+    tried: "put" in change ? "apply" : "remove",
+    resource: "put" in change ? change.put.label : change.remove.label,
+    host: shell.host,
+  };
+  const sysctls = sysctlsOf(change);
+  const look = await shell.run(`${LOCK}\n${snapshotScript(sysctls)}`);
+  if (look.code !== 0) {
+    await shell.run(UNLOCK);
+    throw toolError(what, look);
+  }
+  let plan: Plan;
+  const before = parseSnapshot(look.stdout);
+  try {
+    plan = makePlan(change, before, layouts);
+  } catch (error) {
+    await shell.run(UNLOCK);
+    throw conflict(what, error);
+  }
+  if (isEmpty(plan)) {
+    await shell.run(UNLOCK);
+    return { seen: before, changed: false };
+  }
+  const applied = await shell.run(applyScript(plan, sysctls));
+  if (applied.code !== 0) {
+    await shell.run(UNLOCK);
+    throw applyError(what, applied, plan, before);
+  }
+  const seen = parseSnapshot(applied.stdout);
+  const wrong = differences(plan, seen);
+  const last = await shell.run(wrong.length > 0 ? undoScript() : keepScript(plan));
+  if (wrong.length > 0) throw readBackError(what, wrong, last);
+  if (last.code !== 0) throw new HostError({ ...what, reason: last.stderr, outcome: undoOutcome(last) });
+  return { seen, changed: true };
+}
+
+const sysctlsOf = (change: Change): string[] =>
+  "put" in change ? change.put.wanted.flatMap(({ object }) => (object.kind === "sysctl" ? [object.key] : [])) : [];
+
+interface What {
+  readonly tried: string;
+  readonly resource?: string;
+  readonly host: string;
+}
+
+const NOTHING_CHANGED = "nothing was changed";
+
+/** The look failed: nothing has been written yet. */
+function toolError(what: What, reply: Reply): HostError {
+  const reason = reply.stderr.trim() === "" ? `the shell ended with ${reply.code.toString()}` : reply.stderr;
+  const remedy = /nft: not found/.test(reason)
+    ? "install nftables on the host (Debian, Ubuntu: apt-get install nftables; RHEL: dnf install nftables)"
+    : /Operation not permitted/.test(reason)
+      ? "the user is root but may not change the network: a container needs CAP_NET_ADMIN"
+      : undefined;
+  return new HostError({ ...what, reason, outcome: NOTHING_CHANGED, ...(remedy === undefined ? {} : { remedy }) });
+}
+
+function conflict(what: What, error: unknown): unknown {
+  if (!(error instanceof Conflict)) return error;
+  return new HostError({ ...what, reason: error.message, outcome: NOTHING_CHANGED, remedy: error.remedy }, error);
+}
+
+/** What nft said, in terms of our objects: it names a line of the script, and we know what each line is for. */
+function applyError(what: What, reply: Reply, plan: Plan, before: Snapshot): HostError {
+  const outcome = undoOutcome(reply);
+  const line = failedLine(reply.stderr, plan.nft.forward);
+  const object = line === undefined ? undefined : plan.nft.target.get(line.id);
+  if (/File exists/.test(reply.stderr) && object?.kind === "element") {
+    const owner = overlappingOwner(object, before.nft);
+    if (owner !== undefined) {
+      const taken = takenBy(nftId(object), owner);
+      return new HostError({ ...what, reason: `${taken.message}\n${reply.stderr}`, outcome, remedy: taken.remedy });
+    }
+  }
+  const at = line === undefined ? "" : `${line.id}: `;
+  const remedy = applyRemedy(reply.stderr, line);
+  return new HostError({ ...what, reason: `${at}${reply.stderr}`, outcome, ...(remedy === undefined ? {} : { remedy }) });
+}
+
+function applyRemedy(said: string, line: Line | undefined): string | undefined {
+  if (line?.text.includes("synproxy") && /No such file or directory|not supported/i.test(said))
+    return "this kernel has no SYNPROXY: it needs CONFIG_NFT_SYNPROXY (module nft_synproxy, Linux 5.3 or later)";
+  if (/Read-only file system|Permission denied/.test(said))
+    return "the value is read-only here: in a container or network namespace it belongs to the machine outside";
+  return undefined;
+}
+
+function failedLine(said: string, lines: readonly Line[]): Line | undefined {
+  const number = /:([0-9]+):[0-9]+(?:-[0-9]+)?: Error:/.exec(said)?.[1];
+  return number === undefined ? undefined : lines[Number(number) - 1];
+}
+
+function readBackError(what: What, wrong: readonly string[], undo: Reply): HostError {
+  const some = wrong.slice(0, 5).join("; ");
+  return new HostError({
+    ...what,
+    reason: `the host does not show what was written: ${some}${wrong.length > 5 ? "; ..." : ""}`,
+    outcome: undoOutcome(undo),
+    remedy: "does something else on the host write to table inet lbshield or to these values?",
+  });
+}
+
+const undoOutcome = (reply: Reply): string =>
+  reply.stdout.includes("@@undo-failed")
+    ? "THE UNDO FAILED AS WELL: compare the host with its last declaration (pulumi refresh --preview-only)"
+    : "undone, the host is as it was";
+

@@ -1,0 +1,180 @@
+/**
+ * One root shell on a host, kept open for many scripts: a script is a frame on its standard input, a reply is a frame
+ * on its output. Nothing of ours is installed on the host, and nothing but the shell's own words stands in argv.
+ */
+import { type Readable, type Writable } from "node:stream";
+
+import { HostError } from "../errors";
+
+export interface Reply {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface Shell {
+  /** The host as people know it, e.g. `lb1.example.net`. */
+  readonly host: string;
+  /** Runs a POSIX script as root and waits for its end. Rejects when the shell is lost. */
+  run(script: string): Promise<Reply>;
+  /** False when the connection has ended: a new shell is needed. */
+  readonly alive: boolean;
+  close(): void;
+}
+
+/**
+ * What runs on the host. It becomes root if it must; makes a private folder; then reads frames. A frame that came in
+ * part (the connection died) is not run. Whatever ends the shell, the connection's end above all, an `undo` that a
+ * transaction has left in the folder is run first. Descriptor 9 is the lock: on a folder that is always there, so that
+ * no lock file stays behind. No single quotes and no newlines: a login shell passes it on between single quotes.
+ */
+const BOOT = [
+  `[ "$(id -u)" = 0 ] || exec sudo -n -- sh -c "$0" "$0"`,
+  `export LC_ALL=C PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"`,
+  `umask 077`,
+  `LBS=$(mktemp -d /run/lbshield.XXXXXX) || exit 74`,
+  // A reader that is gone must not end the shell before the undo has run.
+  `trap "" PIPE`,
+  `trap "[ ! -e $LBS/undo ] || ( . $LBS/undo ); rm -rf $LBS" EXIT`,
+  `trap "exit 1" HUP INT TERM`,
+  `exec 9</run`,
+  `echo lbshield-ready`,
+  `while read -r id length; do head -c "$length" >"$LBS/script"`,
+  `[ "$(wc -c <"$LBS/script")" -eq "$length" ] || break`,
+  `( . "$LBS/script" ) >"$LBS/out" 2>"$LBS/err" </dev/null`,
+  `echo "$id $? $(wc -c <"$LBS/out") $(wc -c <"$LBS/err")"`,
+  `cat "$LBS/out" "$LBS/err"`,
+  `done`,
+].join("; ");
+
+/** The command that starts the shell, for any login shell that knows single quotes. */
+export const SHELL_COMMAND = `sh -c '${BOOT}' '${BOOT}'`;
+export const SHELL_ARGV: readonly string[] = ["sh", "-c", BOOT, BOOT];
+
+const READY = "lbshield-ready\n";
+
+/** A process somewhere that runs `SHELL_COMMAND`. */
+export interface Pipe {
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  /** Calls back once, when the process or its connection has ended. */
+  onEnd(done: (reason: string) => void): void;
+  close(): void;
+}
+
+interface Waiting {
+  readonly resolve: (reply: Reply) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** Resolves when the shell has said that it is ready; rejects with what it said instead. */
+export async function openShell(host: string, pipe: Pipe): Promise<Shell> {
+  const shell = new FramedShell(host, pipe);
+  await shell.ready;
+  return shell;
+}
+
+class FramedShell implements Shell {
+  readonly ready: Promise<void>;
+  private readonly waiting = new Map<string, Waiting>();
+  private received = Buffer.alloc(0);
+  private complaints = "";
+  private lost: Error | undefined;
+  private count = 0;
+  private onReady: (() => void) | undefined;
+
+  constructor(
+    readonly host: string,
+    private readonly pipe: Pipe,
+  ) {
+    this.ready = new Promise((resolve, reject) => {
+      this.onReady = resolve;
+      pipe.onEnd((reason) => {
+        this.fail(reason);
+        reject(this.lost ?? new Error(reason));
+      });
+    });
+    pipe.stdout.on("data", (chunk: Buffer) => {
+      this.received = Buffer.concat([this.received, chunk]);
+      this.read();
+    });
+    pipe.stderr.on("data", (chunk: Buffer) => {
+      this.complaints += chunk.toString();
+    });
+    pipe.stdin.on("error", () => undefined); // The end of the process is what is reported.
+  }
+
+  get alive(): boolean {
+    return this.lost === undefined;
+  }
+
+  run(script: string): Promise<Reply> {
+    if (this.lost) return Promise.reject(this.lost);
+    const id = (++this.count).toString();
+    return new Promise((resolve, reject) => {
+      this.waiting.set(id, { resolve, reject });
+      const body = Buffer.from(script);
+      this.pipe.stdin.write(Buffer.concat([Buffer.from(`${id} ${body.length.toString()}\n`), body]));
+    });
+  }
+
+  close(): void {
+    this.pipe.stdin.end();
+    this.pipe.close();
+  }
+
+  private read(): void {
+    if (this.onReady) {
+      if (this.received.length < READY.length) return;
+      if (this.received.toString("utf8", 0, READY.length) !== READY) return; // The end will tell.
+      this.received = this.received.subarray(READY.length);
+      this.onReady();
+      this.onReady = undefined;
+    }
+    for (;;) {
+      const end = this.received.indexOf("\n");
+      if (end < 0) return;
+      const head = this.received.toString("utf8", 0, end).trim().split(/ +/);
+      const [out, err] = [Number(head[2]), Number(head[3])];
+      const whole = end + 1 + out + err;
+      if (this.received.length < whole) return;
+      const reply = {
+        code: Number(head[1]),
+        stdout: this.received.toString("utf8", end + 1, end + 1 + out),
+        stderr: this.received.toString("utf8", end + 1 + out, whole),
+      };
+      this.received = this.received.subarray(whole);
+      this.waiting.get(head[0] ?? "")?.resolve(reply);
+      this.waiting.delete(head[0] ?? "");
+    }
+  }
+
+  private fail(reason: string): void {
+    const said = this.complaints.trim();
+    this.lost = explainEnd(this.host, said === "" ? reason : said, this.onReady !== undefined);
+    for (const { reject } of this.waiting.values()) reject(this.lost);
+    this.waiting.clear();
+  }
+}
+
+function explainEnd(host: string, reason: string, starting: boolean): HostError {
+  if (!starting)
+    return new HostError({
+      tried: "talk to the shell",
+      host,
+      reason: `the connection was lost: ${reason}`,
+      outcome: "a change that was under way is undone by the host itself",
+      remedy: "run the same command again",
+    });
+  return new HostError({ tried: "start a root shell", host, reason, ...startRemedy(reason) });
+}
+
+function startRemedy(reason: string): { remedy?: string } {
+  if (/sudo: .*password is required|sudo: a terminal is required/.test(reason))
+    return { remedy: "the user is not root and may not use sudo without a password: allow it (NOPASSWD), or use root" };
+  if (/must have a tty/.test(reason)) return { remedy: "sudoers has requiretty: take it away for this user" };
+  if (/sudo: (command )?not found|not in the sudoers/.test(reason))
+    return { remedy: "the user is not root and has no sudo: use root, or install sudo and allow this user (NOPASSWD)" };
+  return {};
+}

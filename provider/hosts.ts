@@ -1,0 +1,43 @@
+/** The hosts of a run: one session for each way to reach one. */
+import { type Properties } from "./adapters/wire";
+import { Declarations } from "./engine/declarations";
+import { HostSession } from "./engine/session";
+import { type Connection, type Settings, connection, withCredentials } from "./host/connection";
+import { type Shell } from "./host/shell";
+import { openSsh } from "./host/ssh";
+import { LAYOUTS } from "./resources/layout";
+
+export type Opener = (connection: Connection) => Promise<Shell>;
+
+export class Hosts {
+  readonly declarations = new Declarations();
+  private settings: Settings = () => undefined;
+  private readonly sessions = new Map<string, HostSession>();
+
+  constructor(
+    private readonly open: Opener = openSsh,
+    private readonly env: NodeJS.ProcessEnv = process.env,
+  ) {}
+
+  configure(settings: Settings): void {
+    this.settings = settings;
+  }
+
+  /** `args` are connection arguments that have passed their check. */
+  session(args: Properties): HostSession {
+    const { proxy, ...dial } = connection.parse(args);
+    const complete: Connection = {
+      ...withCredentials(dial, this.settings, this.env),
+      ...(proxy ? { proxy: withCredentials(proxy, this.settings, this.env) } : {}),
+    };
+    const key = JSON.stringify(complete);
+    const session = this.sessions.get(key) ?? new HostSession(() => this.open(complete), LAYOUTS);
+    this.sessions.set(key, session);
+    return session;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.sessions.values()].map((session) => session.close()));
+    this.sessions.clear();
+  }
+}

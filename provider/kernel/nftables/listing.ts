@@ -1,0 +1,126 @@
+/**
+ * Reads what `nft list` prints. Text and not JSON, because only text is whole: JSON omits ingress devices and some
+ * typeof names, and `nft -j list synproxys` aborts (nft 1.0.6).
+ */
+import { type Chain, type Element, type Foreign, type Hook, type NftObject, type NftSet, type Synproxy } from "./objects";
+import { parseRule } from "./rule";
+
+/** The objects of table `family name` in a listing that may show the table several times, in parts. */
+export function parseTables(listing: string, family: string, table: string): NftObject[] {
+  const lines = listing.split("\n");
+  const found: NftObject[] = [];
+  const head = `table ${family} ${table} {`;
+  for (let at = lines.indexOf(head); at >= 0; at = lines.indexOf(head, at + 1)) {
+    const end = lines.indexOf("}", at);
+    found.push(...blocks(lines.slice(at + 1, end < 0 ? undefined : end)).flatMap(parseBlock));
+  }
+  return found;
+}
+
+interface Block {
+  /** The words before the brace, e.g. `chain input`. */
+  readonly head: string;
+  readonly body: readonly string[];
+}
+
+/** nft indents what is inside the table by one tab, and what is inside an object by two. */
+function blocks(lines: readonly string[]): Block[] {
+  const found: Block[] = [];
+  for (let i = 0; i < lines.length; i++) {
+    const head = /^\t([a-z].*) \{$/.exec(lines[i] ?? "")?.[1];
+    if (head === undefined) continue;
+    const end = lines.indexOf("\t}", i);
+    found.push({ head, body: lines.slice(i + 1, end).map((line) => line.replace(/^\t\t/, "")) });
+    i = end;
+  }
+  return found;
+}
+
+function parseBlock({ head, body }: Block): NftObject[] {
+  const space = head.indexOf(" ");
+  const [kind, name] = [head.slice(0, space), head.slice(space + 1)];
+  if (kind === "chain") return [parseChain(name, body)];
+  if (kind === "set" || kind === "map") return parseSet(kind, name, body);
+  const synproxy = kind === "synproxy" ? parseSynproxy(name, body) : undefined;
+  return [synproxy ?? foreign(head, body)];
+}
+
+const foreign = (name: string, body: readonly string[]): Foreign => ({
+  kind: "foreign",
+  name,
+  text: body.map((line) => line.trim()).join("; "),
+});
+
+const PRIORITIES: Readonly<Record<string, number>> = {
+  raw: -300,
+  mangle: -150,
+  dstnat: -100,
+  filter: 0,
+  security: 50,
+  srcnat: 100,
+};
+
+function parsePriority(text: string): number {
+  const m = /^([a-z]+)(?: ([+-]) ([0-9]+))?$/.exec(text);
+  if (!m) return Number(text);
+  return (PRIORITIES[m[1] ?? ""] ?? NaN) + Number(`${m[2] ?? ""}${m[3] ?? "0"}`);
+}
+
+const HOOK =
+  /^type (filter|nat|route) hook ([a-z]+)(?: device "?([^" ]+)"?)? priority ([^;]+);(?: policy (accept|drop);)?$/;
+
+function parseChain(name: string, body: readonly string[]): Chain {
+  const rules = body.filter((line) => line.trim() !== "");
+  const m = HOOK.exec(rules[0] ?? "");
+  if (!m) return { kind: "chain", name, rules: rules.map(parseRule) };
+  const hook: Hook = {
+    type: m[1] as Hook["type"],
+    hook: m[2] as Hook["hook"],
+    ...(m[3] === undefined ? {} : { device: m[3] }),
+    priority: parsePriority(m[4] ?? ""),
+    policy: m[5] === "drop" ? "drop" : "accept",
+  };
+  return { kind: "chain", name, hook, rules: rules.slice(1).map(parseRule) };
+}
+
+function parseSet(kind: "set" | "map", name: string, body: readonly string[]): NftObject[] {
+  const text = body.map((line) => line.trim()).join("\n");
+  const key = /^type(?:of)? .*$/m.exec(text)?.[0] ?? "";
+  const flags = /^flags (.*)$/m.exec(text)?.[1]?.split(",") ?? [];
+  const elements = /^elements = \{([\s\S]*)\}$/m.exec(text)?.[1] ?? "";
+  const set: NftSet = { kind, name, key, flags };
+  return [set, ...splitElements(elements).map((e) => parseElement(name, e))];
+}
+
+/** No element of ours holds a comma; an anonymous set inside one would, and does not occur in an element. */
+const splitElements = (text: string): string[] =>
+  text
+    .split(",")
+    .map((e) => e.replace(/\s+/g, " ").trim())
+    .filter((e) => e !== "");
+
+function parseElement(of: string, text: string): Element {
+  // The verdict follows the last " : "; an IPv6 address has no spaces around its colons.
+  const at = text.lastIndexOf(" : ");
+  return at < 0
+    ? { kind: "element", of, key: text }
+    : { kind: "element", of, key: text.slice(0, at), value: text.slice(at + 3) };
+}
+
+function parseSynproxy(name: string, body: readonly string[]): Synproxy | undefined {
+  const m = /^mss ([0-9]+)(?: wscale ([0-9]+))?( timestamp)?( sack-perm)?$/.exec(
+    body
+      .map((line) => line.trim())
+      .filter((line) => line !== "")
+      .join(" "),
+  );
+  if (!m) return undefined;
+  return {
+    kind: "synproxy",
+    name,
+    mss: Number(m[1]),
+    ...(m[2] === undefined ? {} : { wscale: Number(m[2]) }),
+    timestamp: m[3] !== undefined,
+    sackPerm: m[4] !== undefined,
+  };
+}

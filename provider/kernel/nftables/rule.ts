@@ -1,0 +1,131 @@
+/**
+ * nftables rules as data. A rule is a list of statements; `printRule` writes the spelling that every nft since 0.9
+ * loads, `parseRule` reads any spelling nft lists it back in. Two rules are the same when they print the same, so a
+ * release of nft that lists `tcp flags syn / fin,syn,rst,ack` where another lists `tcp flags & (fin | syn | rst | ack)
+ * == syn` never shows as drift.
+ */
+
+/** A TCP flag by nft's name. */
+export type TcpFlag = "fin" | "syn" | "rst" | "psh" | "ack" | "urg" | "ecn" | "cwr";
+
+/** A conntrack state by nft's name. */
+export type CtState = "invalid" | "established" | "related" | "new" | "untracked";
+
+/** A packet or metadata field that keys a set or a map. */
+export type Field = "iifname" | "ip daddr" | "ip saddr" | "tcp dport" | "tcp sport";
+
+export type Statement =
+  | { readonly is: "tcp-flags"; readonly mask: readonly TcpFlag[]; readonly equal: readonly TcpFlag[] }
+  | { readonly is: "ct-state"; readonly states: readonly CtState[] }
+  | { readonly is: "l4proto"; readonly protocol: "tcp" }
+  | { readonly is: "tcp-window"; readonly window: number }
+  | { readonly is: "lookup"; readonly key: readonly Field[]; readonly set: string }
+  | { readonly is: "vmap"; readonly key: readonly Field[]; readonly map: string }
+  | { readonly is: "jump" | "goto"; readonly chain: string }
+  | { readonly is: "synproxy"; readonly name: string }
+  | { readonly is: "accept" | "drop" | "return" | "notrack" }
+  /** Something this program does not write: kept word for word, so that it can be shown, compared and put back. */
+  | { readonly is: "foreign"; readonly text: string };
+
+export type Rule = readonly Statement[];
+
+const FLAGS: readonly TcpFlag[] = ["fin", "syn", "rst", "psh", "ack", "urg", "ecn", "cwr"];
+const STATES: readonly CtState[] = ["invalid", "established", "related", "new", "untracked"];
+
+function printStatement(s: Statement): string {
+  switch (s.is) {
+    case "tcp-flags":
+      return `tcp flags & (${inOrder(FLAGS, s.mask).join("|")}) == ${bits(inOrder(FLAGS, s.equal))}`;
+    case "ct-state":
+      return `ct state ${inOrder(STATES, s.states).join(",")}`;
+    case "l4proto":
+      return `meta l4proto ${s.protocol}`;
+    case "tcp-window":
+      return `tcp window ${s.window.toString()}`;
+    case "lookup":
+      return `${s.key.join(" . ")} @${s.set}`;
+    case "vmap":
+      return `${s.key.join(" . ")} vmap @${s.map}`;
+    case "jump":
+    case "goto":
+      return `${s.is} ${s.chain}`;
+    case "synproxy":
+      return `synproxy name "${s.name}"`;
+    case "accept":
+    case "drop":
+    case "return":
+    case "notrack":
+      return s.is;
+    case "foreign":
+      return s.text;
+    default:
+      return s satisfies never;
+  }
+}
+
+/** The rule as one line of nft. */
+export function printRule(rule: Rule): string {
+  return rule.map(printStatement).join(" ");
+}
+
+const NAME = String.raw`[A-Za-z_.][A-Za-z0-9_./-]*`;
+const KEY = String.raw`(?:iifname|ip [sd]addr|tcp [sd]port)(?: \. (?:iifname|ip [sd]addr|tcp [sd]port))*`;
+
+/** One reader per statement; the first whose pattern fits the head of the line takes it. */
+const READERS: readonly (readonly [RegExp, (m: RegExpExecArray) => Statement | undefined])[] = [
+  [
+    /^tcp flags & \(([a-z |]+)\) == (?:\(([a-z |]+)\)|([a-z]+(?: \| [a-z]+)*))(?= |$)/,
+    (m) => tcpFlags(m[1], m[2] ?? m[3]),
+  ],
+  [/^tcp flags ([a-z,]+) \/ ([a-z,]+)(?= |$)/, (m) => tcpFlags(m[2], m[1])],
+  [/^ct state \{? ?([a-z]+(?:, ?[a-z]+)*) ?\}?(?= |$)/, (m) => ctState(m[1])],
+  [/^meta l4proto (?:tcp|6)(?= |$)/, () => ({ is: "l4proto", protocol: "tcp" })],
+  [/^tcp window ([0-9]+)(?= |$)/, (m) => ({ is: "tcp-window", window: Number(m[1]) })],
+  [new RegExp(`^(${KEY}) vmap @(${NAME})(?= |$)`), (m) => ({ is: "vmap", key: fields(m[1]), map: m[2] ?? "" })],
+  [new RegExp(`^(${KEY}) @(${NAME})(?= |$)`), (m) => ({ is: "lookup", key: fields(m[1]), set: m[2] ?? "" })],
+  [
+    new RegExp(`^(jump|goto) (${NAME})(?= |$)`),
+    (m) => ({ is: m[1] === "jump" ? "jump" : "goto", chain: m[2] ?? "" }),
+  ],
+  [/^synproxy name "([^"]+)"(?= |$)/, (m) => ({ is: "synproxy", name: m[1] ?? "" })],
+  [/^(accept|drop|return|notrack)(?= |$)/, (m) => ({ is: m[1] as "accept" | "drop" | "return" | "notrack" })],
+];
+
+/** Reads one line of a listing. What is not understood becomes a `foreign` statement that holds the rest of the line. */
+export function parseRule(line: string): Rule {
+  const rule: Statement[] = [];
+  let rest = line.trim();
+  while (rest !== "") {
+    const read = readStatement(rest);
+    if (read === undefined) return [...rule, { is: "foreign", text: rest }];
+    rule.push(read.statement);
+    rest = read.rest;
+  }
+  return rule;
+}
+
+function readStatement(text: string): { statement: Statement; rest: string } | undefined {
+  for (const [pattern, read] of READERS) {
+    const match = pattern.exec(text);
+    const statement = match ? read(match) : undefined;
+    if (match && statement) return { statement, rest: text.slice(match[0].length).trimStart() };
+  }
+  return undefined;
+}
+
+function tcpFlags(mask = "", equal = ""): Statement | undefined {
+  const split = (text: string) => text.split(/[|, ]+/).filter((word) => word !== "");
+  const [m, e] = [split(mask), split(equal)];
+  return [...m, ...e].every(isFlag) ? { is: "tcp-flags", mask: m as TcpFlag[], equal: e as TcpFlag[] } : undefined;
+}
+
+function ctState(list = ""): Statement | undefined {
+  const states = list.split(/, ?/);
+  return states.every(isState) ? { is: "ct-state", states } : undefined;
+}
+
+const isFlag = (word: string): word is TcpFlag => (FLAGS as readonly string[]).includes(word);
+const isState = (word: string): word is CtState => (STATES as readonly string[]).includes(word);
+const fields = (key = ""): Field[] => key.split(" . ") as Field[];
+const inOrder = <T>(order: readonly T[], some: readonly T[]): T[] => order.filter((x) => some.includes(x));
+const bits = (flags: readonly string[]): string => (flags.length === 1 ? (flags[0] ?? "") : `(${flags.join("|")})`);

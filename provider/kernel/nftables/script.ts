@@ -1,0 +1,88 @@
+/**
+ * The difference between two states of one table, as a script for `nft -f`: one transaction, so there is no moment
+ * without protection and no half of a change. The reverse of a change is the same function with its ends exchanged.
+ */
+import { type Chain, type NftObject, type NftObjects, type NftSet, hookText, nftEqual, nftText } from "./objects";
+import { printRule } from "./rule";
+
+/** One line of a script, with the id of the object it is for: an error of nft names a line, we name the object. */
+export interface Line {
+  readonly text: string;
+  readonly id: string;
+}
+
+export function nftScript(table: string, from: NftObjects, to: NftObjects): Line[] {
+  const changed = [...to].filter(([id, o]) => !nftEqual(from.get(id), o));
+  const removed = [...from].filter(([id]) => !to.has(id));
+  if (changed.length === 0 && removed.length === 0) return [];
+  if (to.size === 0) return [{ text: `delete table ${table}`, id: "table" }];
+  // The type of a set or the hook of a chain cannot be changed in place.
+  if (changed.some(([id, o]) => needsRebuild(from.get(id), o)))
+    return [
+      { text: `add table ${table}`, id: "table" },
+      { text: `delete table ${table}`, id: "table" },
+      ...nftScript(table, new Map(), to),
+    ];
+
+  const write = new Writer(table);
+  if (from.size === 0) write.lines.push({ text: `add table ${table}`, id: "table" });
+  const gone = removed.map(([id, o]) => ({ id, o }));
+  const next = changed.map(([id, o]) => ({ id, o, old: from.get(id) }));
+
+  for (const { id, o } of gone) if (o.kind === "element") write.element("delete", id, o);
+  for (const { id, old } of next) if (old?.kind === "element") write.element("delete", id, old);
+  for (const { id, o } of gone) if (o.kind === "chain") write.line(id, "flush chain", o.name);
+  for (const { id, o, old } of next) {
+    if (o.kind === "chain") write.chainHead(id, o, old !== undefined);
+    else if (o.kind === "set" || o.kind === "map") write.set(id, o);
+    else if (o.kind === "synproxy") write.line(id, "add synproxy", `${o.name} { ${nftText(o)} ; }`);
+    else if (o.kind === "foreign") write.line(id, `add ${word(o.name)}`, `${name(o.name)} { ${o.text} ; }`);
+  }
+  for (const { id, o } of next) if (o.kind === "chain") write.rules(id, o);
+  for (const { id, o } of next) if (o.kind === "element") write.element("create", id, o);
+  for (const { id, o } of gone) if (o.kind === "chain") write.line(id, "delete chain", o.name);
+  for (const { id, o } of gone) {
+    if (o.kind === "foreign") write.line(id, `delete ${word(o.name)}`, name(o.name));
+    else if (o.kind === "synproxy" || o.kind === "set" || o.kind === "map")
+      write.line(id, `delete ${o.kind}`, o.name);
+  }
+  return write.lines;
+}
+
+class Writer {
+  readonly lines: Line[] = [];
+  constructor(private readonly table: string) {}
+
+  line(id: string, verb: string, rest: string): void {
+    this.lines.push({ text: `${verb} ${this.table} ${rest}`, id });
+  }
+
+  element(verb: "create" | "delete", id: string, o: NftObject & { kind: "element" }): void {
+    const value = verb === "create" && o.value !== undefined ? ` : ${o.value}` : "";
+    this.line(id, `${verb} element`, `${o.of} { ${o.key}${value} }`);
+  }
+
+  set(id: string, o: NftSet): void {
+    const flags = o.flags.length > 0 ? ` flags ${o.flags.join(",")} ;` : "";
+    this.line(id, `add ${o.kind}`, `${o.name} { ${o.key} ;${flags} }`);
+  }
+
+  chainHead(id: string, o: Chain, exists: boolean): void {
+    if (exists) this.line(id, "flush chain", o.name);
+    else this.line(id, "add chain", o.hook ? `${o.name} { ${hookText(o.hook)} ; }` : o.name);
+  }
+
+  rules(id: string, o: Chain): void {
+    for (const rule of o.rules) this.line(id, "add rule", `${o.name} ${printRule(rule)}`);
+  }
+}
+
+function needsRebuild(old: NftObject | undefined, o: NftObject): boolean {
+  if (old === undefined) return false;
+  if (o.kind === "set" || o.kind === "map" || o.kind === "foreign") return true;
+  if (o.kind !== "chain" || old.kind !== "chain") return false;
+  return (o.hook ? hookText(o.hook) : "") !== (old.hook ? hookText(old.hook) : "");
+}
+
+const word = (id: string): string => id.slice(0, id.indexOf(" "));
+const name = (id: string): string => id.slice(id.indexOf(" ") + 1);

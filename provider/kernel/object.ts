@@ -1,0 +1,17 @@
+/** What a resource compiles to: objects of the kernel, each the responsibility of one tool. */
+import { type NftObject, nftId, nftText } from "./nftables/objects";
+import { type Sysctl } from "./sysctl/sysctl";
+
+export type KernelObject = NftObject | Sysctl;
+
+/** A wanted object. Several resources may want a shared one; it goes when the last of them goes. */
+export interface Wanted {
+  readonly object: KernelObject;
+  readonly shared: boolean;
+}
+
+export const own = (object: KernelObject): Wanted => ({ object, shared: false });
+export const shared = (object: KernelObject): Wanted => ({ object, shared: true });
+
+export const objectId = (o: KernelObject): string => (o.kind === "sysctl" ? o.key : nftId(o));
+export const objectText = (o: KernelObject): string => (o.kind === "sysctl" ? o.value : nftText(o));

@@ -1,0 +1,39 @@
+import { type Element, type NftObjects, verdictChain } from "../../kernel/nftables/objects";
+import { readTierElement } from "../layout";
+import { canonicalAddresses, canonicalNames } from "../../values";
+import { CHAINS } from "./compile";
+import { type SynproxyRuleModel } from "./model";
+
+/**
+ * The arguments that the observed objects amount to. A part that no arguments would produce (one key of a combination
+ * is missing, the proxy's object is gone) is left out: the lines say what differs.
+ */
+export function decompile(name: string, nft: NftObjects): Partial<SynproxyRuleModel> {
+  const match = readMatch(name, nft);
+  const options = readOptions(name, nft);
+  return { ...(match ? { chain: "input" as const, match } : {}), ...(options ? { options } : {}) };
+}
+
+function readOptions(name: string, nft: NftObjects): SynproxyRuleModel["options"] | undefined {
+  const o = nft.get(`synproxy ${name}`);
+  if (o?.kind !== "synproxy") return undefined;
+  const { mss, wscale, timestamp, sackPerm } = o;
+  return { mss, ...(wscale === undefined ? {} : { wscale }), timestamp, sackPerm };
+}
+
+function readMatch(name: string, nft: NftObjects): SynproxyRuleModel["match"] | undefined {
+  const keys = [...nft.values()]
+    .filter((o): o is Element => o.kind === "element" && verdictChain(o) === `${name}/${CHAINS.input}`)
+    .map(readTierElement)
+    .filter((key) => key !== undefined);
+  const destinations = canonicalAddresses(keys.map((k) => k.address));
+  const ports = [...new Set(keys.map((k) => k.port))].toSorted((a, b) => parseInt(a) - parseInt(b));
+  const interfaces = canonicalNames(keys.flatMap((k) => k.iface ?? []));
+  const combinations = destinations.length * ports.length * Math.max(1, interfaces.length);
+  if (keys.length === 0 || keys.length !== combinations) return undefined;
+  return {
+    destinations,
+    ports: ports.map((p) => (p.includes("-") ? p : Number(p))),
+    ...(interfaces.length > 0 ? { interfaces } : {}),
+  };
+}

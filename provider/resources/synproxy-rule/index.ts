@@ -1,0 +1,12 @@
+import { type ResourceType } from "../resource";
+import { compile } from "./compile";
+import { decompile } from "./decompile";
+import { type SynproxyRuleModel, synproxyRule } from "./model";
+
+export const SYNPROXY_RULE: ResourceType<SynproxyRuleModel> = {
+  type: "SynproxyRule",
+  kind: "synproxy",
+  model: synproxyRule,
+  compile,
+  decompile: (name, observed) => decompile(name, observed.nft),
+};

@@ -1,0 +1,118 @@
+/** The values that resources share, as zod schemas. Every message says what was given and why it cannot be. */
+import { isIPv4, isIPv6 } from "node:net";
+import { z } from "zod";
+
+const show = (value: unknown): string => JSON.stringify(value) ?? "undefined";
+
+/** An error whose reason starts with the value, redacted by whoever prints it when it is secret. */
+export const reason =
+  (why: string) =>
+  (issue: { readonly input?: unknown }): string =>
+    issue.input === undefined ? `is missing: ${why}` : `${show(issue.input)}: ${why}`;
+
+export const wholeNumber = (min: number, max: number, what: string) => {
+  const why = `${what} is a whole number from ${min.toString()} to ${max.toString()}`;
+  return z.int({ error: reason(why) }).min(min, { error: reason(why) }).max(max, { error: reason(why) });
+};
+
+export const flag = (what: string) => z.boolean({ error: reason(`${what} is true or false`) });
+
+function addressProblem(text: string): string | undefined {
+  if (isIPv6(text)) return "is an IPv6 address; this rule takes IPv4 addresses";
+  if (/^[0-9.]+\/[0-9]+$/.test(text)) return "is a network; name the addresses of the balancer one by one";
+  if (!isIPv4(text)) return "is not an IPv4 address (like 203.0.113.10)";
+  const first = Number(text.split(".")[0]);
+  if (first === 0 || first >= 224) return "is not the address of a host (multicast, reserved or unspecified)";
+  return undefined;
+}
+
+/** An IPv4 address of a host. */
+export const address4 = z
+  .string({ error: reason("an IPv4 address is a string like 203.0.113.10") })
+  .superRefine((text, ctx) => {
+    const problem = addressProblem(text);
+    if (problem !== undefined) ctx.addIssue({ code: "custom", message: `${show(text)}: ${problem}` });
+  });
+
+/** The kernel's IFNAMSIZ is 16 with its final zero byte; dev_valid_name() refuses slash, colon and white space. */
+export const interfaceName = z
+  .string({ error: reason("an interface is named by a string like eth0") })
+  .superRefine((name, ctx) => {
+    const problem =
+      name.length > 15
+        ? `has ${name.length.toString()} characters; the kernel takes interface names of at most 15`
+        : !/^[^\s/:"*]+$/.test(name) || name === "." || name === ".."
+          ? "is not an interface name (no space, slash, colon, quote or wildcard)"
+          : undefined;
+    if (problem !== undefined) ctx.addIssue({ code: "custom", message: `${show(name)}: ${problem}` });
+  });
+
+const PORT_RULE = "a port is a whole number from 1 to 65535, or a range like 8000-8080";
+
+/** A port, or a range of ports: `443`, `"443"`, `"8000-8080"`. */
+export const portOrRange = z
+  .union([z.number(), z.string()], { error: reason(PORT_RULE) })
+  .transform((value, ctx): PortRange => {
+    const m = /^([0-9]{1,5})(?:-([0-9]{1,5}))?$/.exec(value.toString());
+    const [from, to] = [Number(m?.[1]), Number(m?.[2] ?? m?.[1])];
+    if (!m || from < 1 || to > 65535) ctx.addIssue({ code: "custom", message: `${show(value)}: ${PORT_RULE}` });
+    else if (from > to) ctx.addIssue({ code: "custom", message: `${show(value)}: the range ends before it begins` });
+    return { from, to };
+  });
+
+export interface PortRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+/**
+ * One canonical list for one set of ports: sorted, no port twice, nothing within a range named again, ranges that
+ * touch joined. Single ports stay numbers and stay apart, so that they keep to the hash maps.
+ */
+export function canonicalPorts(ports: readonly PortRange[]): (number | string)[] {
+  const joined: { from: number; to: number }[] = [];
+  for (const p of ports.filter((r) => r.from < r.to).toSorted((a, b) => a.from - b.from)) {
+    const last = joined.at(-1);
+    if (last && p.from <= last.to + 1) last.to = Math.max(last.to, p.to);
+    else joined.push({ ...p });
+  }
+  const singles = new Set(
+    ports.filter((p) => p.from === p.to && !joined.some((r) => r.from <= p.from && p.to <= r.to)).map((p) => p.from),
+  );
+  return [...joined, ...[...singles].map((from) => ({ from, to: from }))]
+    .toSorted((a, b) => a.from - b.from)
+    .map((p) => (p.from === p.to ? p.from : `${p.from.toString()}-${p.to.toString()}`));
+}
+
+/** Sorted, each once: so that the order in which a program lists them is never a difference. */
+export const canonicalAddresses = (addresses: readonly string[]): string[] =>
+  [...new Set(addresses)].toSorted((a, b) => octets(a) - octets(b));
+
+const octets = (address: string): number => address.split(".").reduce((n, octet) => n * 256 + Number(octet), 0);
+
+export const canonicalNames = (names: readonly string[]): string[] => [...new Set(names)].toSorted();
+
+const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
+
+/** Seconds, or a duration as people write it: `30`, `"30s"`, `"2m"`, `"1h30m"`, `"5d"`. Becomes seconds. */
+export const duration = (min: number, max: number) => {
+  const why = `a duration is a number of seconds or a text like "90s", "2m", "1h30m" or "5d"`;
+  return z.union([z.number(), z.string()], { error: reason(why) }).transform((value, ctx): number => {
+    const seconds = typeof value === "number" ? value : parseDuration(value);
+    if (seconds === undefined || !Number.isInteger(seconds))
+      ctx.addIssue({ code: "custom", message: `${show(value)}: ${why}` });
+    else if (seconds < min || seconds > max)
+      ctx.addIssue({
+        code: "custom",
+        message: `${show(value)}: is ${seconds.toString()} s; the kernel takes ${min.toString()} to ${max.toString()} s`,
+      });
+    return seconds ?? 0;
+  });
+};
+
+function parseDuration(text: string): number | undefined {
+  if (/^[0-9]+$/.test(text)) return Number(text);
+  const parts = text.match(/[0-9]+[smhd]/g);
+  if (!parts || parts.join("") !== text) return undefined;
+  return parts.reduce((sum, part) => sum + Number(part.slice(0, -1)) * (UNITS[part.slice(-1)] ?? 0), 0);
+}
