@@ -12,6 +12,7 @@ const hosts = new Hosts();
 /** The provider of one resource type, e.g. `SynproxyRule`. */
 export function get(type: string): dynamic.ResourceProvider<Properties, Properties> {
   const resource = RESOURCES.find((r) => r.type === type);
-  if (!resource) throw new Error(`pulumi-lbshield has no resource "${type}": is the installed version older than the stack?`);
+  if (!resource)
+    throw new Error(`pulumi-lbshield has no resource "${type}": is the installed version older than the stack?`);
   return dynamicProvider(new Lifecycle(resource, hosts), hosts);
 }

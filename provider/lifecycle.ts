@@ -35,9 +35,9 @@ export class Lifecycle {
    */
   check(news: Properties): Checked {
     const { args, meta } = split(news);
-    const isSecret = () => news["redact"] === true;
+    const isSecret = () => news.redact === true;
     const own = validate(this.type.model, args, { secret: isSecret });
-    const where = isObject(meta["connection"]) ? meta["connection"] : {};
+    const where = isObject(meta.connection) ? meta.connection : {};
     const reach = validate(connection, where, {
       at: "connection",
       secret: (path) => SECRET_MEMBERS.some((member) => path.at(-1) === member),
@@ -45,7 +45,7 @@ export class Lifecycle {
     const problems = [...own.problems, ...reach.problems];
     if (problems.length > 0) return { inputs: news, problems };
     const checked = { ...meta, ...own.value };
-    if (containsUnknown(args) || containsUnknown(meta["owner"]))
+    if (containsUnknown(args) || containsUnknown(meta.owner))
       return { inputs: { ...checked, ...this.unknownLines() }, problems: [] };
     const declaration = this.declare(checked);
     const conflicts = containsUnknown(where) ? [] : this.hosts.declarations.enter(at(where), declaration);
@@ -55,8 +55,8 @@ export class Lifecycle {
 
   /** Another host is another resource; everything else changes in place. */
   replaces(olds: Properties, news: Properties): string[] {
-    const [old, now] = [olds["connection"], news["connection"]];
-    if (!isObject(old) || !isObject(now) || containsUnknown([now["host"], now["port"]])) return [];
+    const [old, now] = [olds.connection, news.connection];
+    if (!isObject(old) || !isObject(now) || containsUnknown([now.host, now.port])) return [];
     return at(old) === at(now) ? [] : ["connection"];
   }
 
@@ -84,8 +84,7 @@ export class Lifecycle {
     const seen = await this.hosts.session(reachOf(olds)).read(keys);
     if (isGone(declaration.name, seen)) return undefined;
     const found = this.type.decompile(declaration.name, restrictTo(declaration, seen));
-    const { meta } = split(olds);
-    const { args } = split(olds);
+    const { args, meta } = split(olds);
     return withoutUndefined({ ...meta, ...args, ...found, ...linesOf(observedLines(declaration, seen, LAYOUTS)) });
   }
 
@@ -115,7 +114,7 @@ export class Lifecycle {
   }
 
   private unknownLines(): Properties {
-    return { nft: UNKNOWN, sysctl: UNKNOWN };
+    return Object.fromEntries(this.type.lines.map((tool) => [tool, UNKNOWN]));
   }
 }
 
@@ -131,10 +130,10 @@ function split(properties: Properties): { args: Properties; meta: Properties } {
 const linesOf = ({ nft, sysctl }: Lines): Properties => ({ ...(nft ? { nft } : {}), ...(sysctl ? { sysctl } : {}) });
 
 function reachOf(inputs: Properties): Properties {
-  return isObject(inputs["connection"]) ? inputs["connection"] : {};
+  return isObject(inputs.connection) ? inputs.connection : {};
 }
 
-const ownerOf = (inputs: Properties): string => (typeof inputs["owner"] === "string" ? inputs["owner"] : "");
+const ownerOf = (inputs: Properties): string => (typeof inputs.owner === "string" ? inputs.owner : "");
 
 const at = (where: Properties): string =>
-  endpoint({ host: String(where["host"]), port: where["port"] === undefined ? 22 : Number(where["port"]) });
+  endpoint({ host: String(where.host), port: where.port === undefined ? 22 : Number(where.port) });

@@ -19,7 +19,7 @@ export interface ValidateOptions {
 
 export function validate(model: z.ZodObject & z.ZodType, given: Properties, options: ValidateOptions): Validated {
   const result = model.safeParse(given);
-  if (result.success) return { value: result.data as Properties, problems: [] };
+  if (result.success) return { value: result.data, problems: [] };
   const issues = result.error.issues.filter((issue) => !containsUnknown(valueAt(given, issue.path)));
   return { value: canonicalParts(model, given), problems: issues.map((issue) => tell(issue, given, options)) };
 }
@@ -37,14 +37,16 @@ function canonicalParts(model: z.ZodObject, given: Properties): Properties {
 function tell(issue: z.core.$ZodIssue, given: Properties, { at, secret }: ValidateOptions): string {
   const path = printPath([...(at === undefined ? [] : [at]), ...issue.path]);
   const message =
-    issue.code === "unrecognized_keys" ? `has no property ${issue.keys.map((k) => `"${k}"`).join(", ")}` : issue.message;
+    issue.code === "unrecognized_keys"
+      ? `has no property ${issue.keys.map((k) => `"${k}"`).join(", ")}`
+      : issue.message;
   const value = valueAt(given, issue.path);
   const shown = secret(issue.path) && value !== undefined ? redact(message, value) : message;
   return path === "" ? shown : `${path}: ${shown}`;
 }
 
 function redact(message: string, value: unknown): string {
-  const parts = isObject(value) || Array.isArray(value) ? Object.values(value) : [value];
+  const parts: unknown[] = isObject(value) || Array.isArray(value) ? Object.values(value) : [value];
   return [value, ...parts]
     .map((part) => JSON.stringify(part))
     .filter((text) => text !== "")
@@ -59,4 +61,6 @@ function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
 }
 
 const printPath = (path: readonly PropertyKey[]): string =>
-  path.map((key, i) => (typeof key === "number" ? `[${key.toString()}]` : `${i > 0 ? "." : ""}${String(key)}`)).join("");
+  path
+    .map((key, i) => (typeof key === "number" ? `[${key.toString()}]` : `${i > 0 ? "." : ""}${String(key)}`))
+    .join("");

@@ -2,7 +2,7 @@
 import { isIPv4, isIPv6 } from "node:net";
 import { z } from "zod";
 
-const show = (value: unknown): string => JSON.stringify(value) ?? "undefined";
+const show = (value: unknown): string => (value === undefined ? "undefined" : JSON.stringify(value));
 
 /** An error whose reason starts with the value, redacted by whoever prints it when it is secret. */
 export const reason =
@@ -12,7 +12,10 @@ export const reason =
 
 export const wholeNumber = (min: number, max: number, what: string) => {
   const why = `${what} is a whole number from ${min.toString()} to ${max.toString()}`;
-  return z.int({ error: reason(why) }).min(min, { error: reason(why) }).max(max, { error: reason(why) });
+  return z
+    .int({ error: reason(why) })
+    .min(min, { error: reason(why) })
+    .max(max, { error: reason(why) });
 };
 
 export const flag = (what: string) => z.boolean({ error: reason(`${what} is true or false`) });
@@ -113,6 +116,6 @@ export const duration = (min: number, max: number) => {
 function parseDuration(text: string): number | undefined {
   if (/^[0-9]+$/.test(text)) return Number(text);
   const parts = text.match(/[0-9]+[smhd]/g);
-  if (!parts || parts.join("") !== text) return undefined;
+  if (parts?.join("") !== text) return undefined;
   return parts.reduce((sum, part) => sum + Number(part.slice(0, -1)) * (UNITS[part.slice(-1)] ?? 0), 0);
 }

@@ -42,8 +42,10 @@ export function desiredLines({ layouts, wanted }: Compiled): Lines {
 }
 
 export function asLines(objects: readonly KernelObject[], layout: string | undefined): Lines {
-  const record = (some: readonly KernelObject[]) =>
-    Object.fromEntries(some.map((o) => [objectId(o), objectText(o)]).toSorted(([a = ""], [b = ""]) => (a < b ? -1 : 1)));
+  const record = (some: readonly KernelObject[]): Record<string, string> =>
+    Object.fromEntries(
+      some.map((o): [string, string] => [objectId(o), shownText(o)]).toSorted(([a], [b]) => (a < b ? -1 : 1)),
+    );
   const sysctl = objects.filter((o) => o.kind === "sysctl");
   const nft = objects.filter((o) => o.kind !== "sysctl");
   return {
@@ -53,6 +55,9 @@ export function asLines(objects: readonly KernelObject[], layout: string | undef
     ...(sysctl.length > 0 ? { sysctl: record(sysctl) } : {}),
   };
 }
+
+/** An element of a set has no text of its own: being there is all. */
+const shownText = (o: KernelObject): string => objectText(o) || "in the set";
 
 /**
  * Whose an nft object is, by its name alone: chains are `OWNER/part`, synproxy objects `OWNER`, and an element belongs

@@ -40,7 +40,10 @@ export const sameDeclaration = (a: LedgerRecord | undefined, b: Declaration): bo
   a !== undefined && printRecord(a) === printRecord(toRecord(b));
 
 /** The shared objects that anybody but these still wants, with who wants them. */
-export function claimsBut(records: readonly LedgerRecord[], except: readonly string[]): { label: string; wanted: Wanted }[] {
+export function claimsBut(
+  records: readonly LedgerRecord[],
+  except: readonly string[],
+): { label: string; wanted: Wanted }[] {
   return records
     .filter((r) => !except.includes(r.name))
     .flatMap((r) => r.wanted.filter((w) => w.shared).map((wanted) => ({ label: r.label, wanted })));

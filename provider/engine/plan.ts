@@ -98,8 +98,7 @@ function nftTarget(change: Change, names: readonly string[], now: Snapshot, layo
 
   const target = new Map<string, NftObject>();
   const standing = new Set([...others, ...(put ? [put] : [])].flatMap((d) => d.layouts));
-  for (const layout of layouts)
-    if (standing.has(layout.name)) for (const o of layout.objects) target.set(nftId(o), o);
+  for (const layout of layouts) if (standing.has(layout.name)) for (const o of layout.objects) target.set(nftId(o), o);
   for (const [id, o] of now.nft) if (ownerOf(o) !== undefined && !mine(o)) target.set(id, o);
   for (const { wanted } of claimsBut(now.records, names))
     if (wanted.object.kind === "element" && now.nft.has(nftId(wanted.object)))

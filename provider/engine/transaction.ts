@@ -8,16 +8,7 @@ import { type Reply, type Shell } from "../host/shell";
 import { nftId } from "../kernel/nftables/objects";
 import { type Line } from "../kernel/nftables/script";
 import { type Layout } from "./desired";
-import {
-  type Change,
-  Conflict,
-  type Plan,
-  differences,
-  isEmpty,
-  makePlan,
-  overlappingOwner,
-  takenBy,
-} from "./plan";
+import { type Change, Conflict, type Plan, differences, isEmpty, makePlan, overlappingOwner, takenBy } from "./plan";
 import { LOCK, UNLOCK, applyScript, keepScript, undoScript } from "./script";
 import { type Snapshot, parseSnapshot, snapshotScript } from "./snapshot";
 
@@ -86,9 +77,9 @@ const NOTHING_CHANGED = "nothing was changed";
 /** The look failed: nothing has been written yet. */
 function toolError(what: What, reply: Reply): HostError {
   const reason = reply.stderr.trim() === "" ? `the shell ended with ${reply.code.toString()}` : reply.stderr;
-  const remedy = /nft: not found/.test(reason)
+  const remedy = reason.includes("nft: not found")
     ? "install nftables on the host (Debian, Ubuntu: apt-get install nftables; RHEL: dnf install nftables)"
-    : /Operation not permitted/.test(reason)
+    : reason.includes("Operation not permitted")
       ? "the user is root but may not change the network: a container needs CAP_NET_ADMIN"
       : undefined;
   return new HostError({ ...what, reason, outcome: NOTHING_CHANGED, ...(remedy === undefined ? {} : { remedy }) });
@@ -104,7 +95,7 @@ function applyError(what: What, reply: Reply, plan: Plan, before: Snapshot): Hos
   const outcome = undoOutcome(reply);
   const line = failedLine(reply.stderr, plan.nft.forward);
   const object = line === undefined ? undefined : plan.nft.target.get(line.id);
-  if (/File exists/.test(reply.stderr) && object?.kind === "element") {
+  if (reply.stderr.includes("File exists") && object?.kind === "element") {
     const owner = overlappingOwner(object, before.nft);
     if (owner !== undefined) {
       const taken = takenBy(nftId(object), owner);
@@ -113,7 +104,12 @@ function applyError(what: What, reply: Reply, plan: Plan, before: Snapshot): Hos
   }
   const at = line === undefined ? "" : `${line.id}: `;
   const remedy = applyRemedy(reply.stderr, line);
-  return new HostError({ ...what, reason: `${at}${reply.stderr}`, outcome, ...(remedy === undefined ? {} : { remedy }) });
+  return new HostError({
+    ...what,
+    reason: `${at}${reply.stderr}`,
+    outcome,
+    ...(remedy === undefined ? {} : { remedy }),
+  });
 }
 
 function applyRemedy(said: string, line: Line | undefined): string | undefined {
@@ -143,4 +139,3 @@ const undoOutcome = (reply: Reply): string =>
   reply.stdout.includes("@@undo-failed")
     ? "THE UNDO FAILED AS WELL: compare the host with its last declaration (pulumi refresh --preview-only)"
     : "undone, the host is as it was";
-

@@ -3,7 +3,8 @@ import { z } from "zod";
 
 import { reason, wholeNumber } from "../values";
 
-const text = (what: string) => z.string({ error: reason(`${what} is a text`) }).min(1, { error: reason(`${what} is empty`) });
+const text = (what: string) =>
+  z.string({ error: reason(`${what} is a text`) }).min(1, { error: reason(`${what} is empty`) });
 
 const dial = {
   /** The host's name or address. */
@@ -42,7 +43,7 @@ export const connection = z.strictObject(
     /** A bastion to go through. */
     proxy: proxy.optional(),
   },
-  { error: reason("a connection is an object such as { host: \"lb1.example.net\", user: \"root\" }") },
+  { error: reason('a connection is an object such as { host: "lb1.example.net", user: "root" }') },
 );
 
 /** What a program writes; the same shape as @pulumi/command's `remote.ConnectionArgs`. */

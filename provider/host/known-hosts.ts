@@ -47,7 +47,9 @@ function matches(names: string, name: string): boolean {
   if (names.startsWith("|1|")) return hashedMatch(names, name);
   const patterns = names.toLowerCase().split(",");
   const hit = (pattern: string) => glob(pattern).test(name);
-  return !patterns.some((p) => p.startsWith("!") && hit(p.slice(1))) && patterns.some((p) => !p.startsWith("!") && hit(p));
+  return (
+    !patterns.some((p) => p.startsWith("!") && hit(p.slice(1))) && patterns.some((p) => !p.startsWith("!") && hit(p))
+  );
 }
 
 function hashedMatch(names: string, name: string): boolean {
@@ -58,7 +60,12 @@ function hashedMatch(names: string, name: string): boolean {
 }
 
 const glob = (pattern: string): RegExp =>
-  new RegExp(`^${pattern.replace(/[.+^${}()|[\]\\]/g, "\\$&").replaceAll("*", ".*").replaceAll("?", ".")}$`);
+  new RegExp(
+    `^${pattern
+      .replace(/[.+^${}()|[\]\\]/g, "\\$&")
+      .replaceAll("*", ".*")
+      .replaceAll("?", ".")}$`,
+  );
 
 /** `hostKey` as a program gives it: a key, or a fingerprint. */
 export const matchesHostKey = (expected: string, key: Buffer): boolean =>
@@ -67,10 +74,19 @@ export const matchesHostKey = (expected: string, key: Buffer): boolean =>
     : expected.trim().split(/\s+/).includes(key.toString("base64"));
 
 /** Why a key is refused, or undefined. */
-export function refusal(key: Buffer, host: string, port: number, hostKey: string | undefined, known: Known): Refusal | undefined {
+export function refusal(
+  key: Buffer,
+  host: string,
+  port: number,
+  hostKey: string | undefined,
+  known: Known,
+): Refusal | undefined {
   const offered = `${keyType(key)} ${fingerprint(key)}`;
   if (known.revoked.some((k) => k.key.equals(key)))
-    return { reason: `its host key ${offered} is marked @revoked in known_hosts`, remedy: "find out why before anything else" };
+    return {
+      reason: `its host key ${offered} is marked @revoked in known_hosts`,
+      remedy: "find out why before anything else",
+    };
   if (hostKey !== undefined)
     return matchesHostKey(hostKey, key)
       ? undefined
@@ -79,7 +95,9 @@ export function refusal(key: Buffer, host: string, port: number, hostKey: string
   if (known.keys.length > 0)
     return { reason: `its host key ${offered} differs from the one in known_hosts`, remedy: CHANGED };
   const name = port === 22 ? host : `[${host}]:${port.toString()}`;
-  const authority = known.authority ? " (known_hosts has a certificate authority for it; certificates are not supported)" : "";
+  const authority = known.authority
+    ? " (known_hosts has a certificate authority for it; certificates are not supported)"
+    : "";
   return {
     reason: `its host key is not known: ${offered}${authority}`,
     remedy:
@@ -93,7 +111,8 @@ export interface Refusal {
   readonly remedy: string;
 }
 
-const CHANGED = "the host was reinstalled, or somebody stands in between: compare the fingerprint on the host's console";
+const CHANGED =
+  "the host was reinstalled, or somebody stands in between: compare the fingerprint on the host's console";
 
 const shortType = (key: Buffer): string => {
   const type = keyType(key);

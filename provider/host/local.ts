@@ -11,8 +11,12 @@ export function openLocal(host: string, inside: readonly string[] = []): Promise
     stdout: child.stdout,
     stderr: child.stderr,
     onEnd: (done) => {
-      child.on("error", (error) => { done(error.message); });
-      child.on("close", (code, signal) => { done(`ended with ${signal ?? code?.toString() ?? "nothing"}`); });
+      child.on("error", (error) => {
+        done(error.message);
+      });
+      child.on("close", (code, signal) => {
+        done(`ended with ${signal ?? code?.toString() ?? "nothing"}`);
+      });
     },
     close: () => undefined, // The end of its input ends it.
   });

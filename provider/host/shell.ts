@@ -173,7 +173,7 @@ function explainEnd(host: string, reason: string, starting: boolean): HostError 
 function startRemedy(reason: string): { remedy?: string } {
   if (/sudo: .*password is required|sudo: a terminal is required/.test(reason))
     return { remedy: "the user is not root and may not use sudo without a password: allow it (NOPASSWD), or use root" };
-  if (/must have a tty/.test(reason)) return { remedy: "sudoers has requiretty: take it away for this user" };
+  if (reason.includes("must have a tty")) return { remedy: "sudoers has requiretty: take it away for this user" };
   if (/sudo: (command )?not found|not in the sudoers/.test(reason))
     return { remedy: "the user is not root and has no sudo: use root, or install sudo and allow this user (NOPASSWD)" };
   return {};

@@ -17,7 +17,9 @@ import { SHELL_COMMAND, type Shell, openShell } from "./shell";
 export async function openSsh(connection: Connection): Promise<Shell> {
   const hops = [...(connection.proxy ? [connection.proxy] : []), connection];
   const opened: NodeSSH[] = [];
-  const close = () => { for (const ssh of opened.toReversed()) ssh.dispose(); };
+  const close = () => {
+    for (const ssh of opened.toReversed()) ssh.dispose();
+  };
   try {
     for (const hop of hops) opened.push(await dialWithRetries(hop, opened.at(-1)));
     const last = opened.at(-1);
@@ -28,7 +30,9 @@ export async function openSsh(connection: Connection): Promise<Shell> {
       stdout: channel,
       stderr: channel.stderr,
       onEnd: (done) => {
-        channel.on("close", (code: number | null) => { done(code === null ? "the host is gone" : `ended with ${code.toString()}`); });
+        channel.on("close", (code: number | null) => {
+          done(code === null ? "the host is gone" : `ended with ${code.toString()}`);
+        });
       },
       close,
     });
@@ -80,7 +84,7 @@ async function dialOnce(dial: Dial, through: NodeSSH | undefined): Promise<NodeS
   const known = knownHost(knownHostsFiles(), dial.host, dial.port);
   let refused: Refusal | undefined;
   const config: Config = {
-    sock: sock as NonNullable<Config["sock"]>,
+    sock: sock,
     username: dial.user,
     keepaliveInterval: 15_000,
     keepaliveCountMax: 4,
@@ -106,11 +110,20 @@ async function dialOnce(dial: Dial, through: NodeSSH | undefined): Promise<NodeS
 const openSocket = (dial: Dial): Promise<Duplex> =>
   new Promise((resolve, reject) => {
     const socket = dialTcp({ host: dial.host, port: dial.port, noDelay: true, keepAlive: true });
-    const timer = dial.perDialTimeout === 0 ? undefined : setTimeout(() => {
-      socket.destroy(new Error(`no answer within ${dial.perDialTimeout.toString()} s`));
-    }, dial.perDialTimeout * 1000);
-    socket.once("connect", () => { clearTimeout(timer); resolve(socket); });
-    socket.once("error", (error) => { clearTimeout(timer); reject(error); });
+    const timer =
+      dial.perDialTimeout === 0
+        ? undefined
+        : setTimeout(() => {
+            socket.destroy(new Error(`no answer within ${dial.perDialTimeout.toString()} s`));
+          }, dial.perDialTimeout * 1000);
+    socket.once("connect", () => {
+      clearTimeout(timer);
+      resolve(socket);
+    });
+    socket.once("error", (error) => {
+      clearTimeout(timer);
+      reject(error);
+    });
   });
 
 /** A server offers the best key it has; ours is verified only if it is of a type that we know of this host. */
@@ -123,7 +136,7 @@ function preferKnownTypes(known: Known, hostKey: string | undefined): Pick<Confi
 }
 
 function knownHostsFiles(): string[] {
-  const named = process.env["LBSHIELD_KNOWN_HOSTS"];
+  const named = process.env.LBSHIELD_KNOWN_HOSTS;
   const files = named === undefined ? [join(homedir(), ".ssh", "known_hosts"), "/etc/ssh/ssh_known_hosts"] : [named];
   return files.flatMap((file) => {
     try {
@@ -144,7 +157,8 @@ function explain(dial: Dial, error: unknown, refused: Refusal | undefined): unkn
       {
         ...nothing,
         reason: `${dial.user} was not let in: the host accepted none of ${credentialsOf(dial)}`,
-        remedy: "give a key that the host knows: lbshield:privateKey, LBSHIELD_PRIVATE_KEY, the SSH agent, or connection.privateKey",
+        remedy:
+          "give a key that the host knows: lbshield:privateKey, LBSHIELD_PRIVATE_KEY, the SSH agent, or connection.privateKey",
       },
       error,
     );

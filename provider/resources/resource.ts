@@ -9,6 +9,8 @@ export interface ResourceType<Model extends object = object> {
   readonly type: string;
   /** The first part of its names on a host, e.g. `synproxy`. */
   readonly kind: string;
+  /** Which tools' lines it has. */
+  readonly lines: readonly ("nft" | "sysctl")[];
   readonly model: z.ZodObject & z.ZodType<Model>;
   compile(name: string, model: Model): Compiled;
   /** What the resource's own objects on the host amount to; what no arguments would produce is left out. */

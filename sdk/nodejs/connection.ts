@@ -25,6 +25,6 @@ function protectMembers(connection: ConnectionArgs): ConnectionArgs {
   return {
     ...connection,
     ...Object.fromEntries(secret),
-    ...(proxy === undefined ? {} : { proxy: protect(proxy as pulumi.Input<ConnectionArgs>) }),
+    ...(proxy === undefined ? {} : { proxy: protect(proxy) }),
   };
 }

@@ -5,8 +5,4 @@ export type Inputs<T> = {
   [K in keyof T]: pulumi.Input<InputOf<T[K]>>;
 };
 
-type InputOf<T> = T extends readonly (infer Item)[]
-  ? pulumi.Input<InputOf<Item>>[]
-  : T extends object
-    ? Inputs<T>
-    : T;
+type InputOf<T> = T extends readonly (infer Item)[] ? pulumi.Input<InputOf<Item>>[] : T extends object ? Inputs<T> : T;

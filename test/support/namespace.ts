@@ -6,7 +6,8 @@ import { type Shell } from "../../provider/host/shell";
  * product writes. It is gone when its shell is closed.
  */
 export function openNamespace(): Promise<Shell> {
-  const folders = "mount -t tmpfs run /run && mount -t tmpfs lib /var/lib && ip link set lo up && ip link add eth0 type veth peer name peer0";
+  const folders =
+    "mount -t tmpfs run /run && mount -t tmpfs lib /var/lib && ip link set lo up && ip link add eth0 type veth peer name peer0";
   return openLocal("testhost", ["unshare", "--net", "--mount", "sh", "-c", `${folders} && exec "$@"`, "sh"]);
 }
 
@@ -14,10 +15,8 @@ export function openNamespace(): Promise<Shell> {
 export async function fingerprint(shell: Shell): Promise<string> {
   const { stdout } = await shell.run(`
 nft -s list ruleset
-for f in /proc/sys/net/netfilter/* /proc/sys/net/ipv4/tcp_* /proc/sys/net/ipv4/conf/*/*; do
-  case $f in */nf_conntrack_count | *fastopen_key) ;; *) [ ! -r "$f" ] || echo "$f $(cat "$f" 2>/dev/null)" ;; esac
-done
+grep -rs . /proc/sys/net/netfilter /proc/sys/net/ipv4 --exclude=nf_conntrack_count --exclude=tcp_fastopen_key
 ip rule; ip route show table all
-find /run /var/lib -path "/run/lbshield.*" -prune -o -print | sort`);
+find /run /var/lib -path "/run/lbshield.*" -prune -o -type f -print -exec cat {} + | sort; find /run /var/lib -type d | grep -v "/run/lbshield\\." | sort`);
   return stdout;
 }

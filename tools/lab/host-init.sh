@@ -4,6 +4,10 @@ set -eu
 state=$1 i=$2 N=$3 V=$4
 disk=$state/h$i/disk
 
+# The last file that first_boot writes. A first boot that was cut short is worth nothing: it may have left locks.
+ready=$disk/etc/upper/ssh/authorized_keys
+[ -e "$ready" ] || rm -rf "$disk"
+
 # The machine's programs and configuration, copy on write. Copying up whole files (metacopy=off) is the kernel's default.
 for tree in etc opt srv usr var; do
   [ -d "/$tree" ] || continue
@@ -65,12 +69,11 @@ listen web
   bind [$V:100]:8080,[$V:101]:8080,[$V:102]:8080
   server backend $N.130:80
 X
-  # Last: it also says that all of the above is done. Later starts keep what is there.
   cp "$state/id_ed25519.pub" /etc/ssh/authorized_keys.new
   chmod 644 /etc/ssh/authorized_keys.new
   mv /etc/ssh/authorized_keys.new /etc/ssh/authorized_keys
 }
-[ -e "$disk/etc/upper/ssh/authorized_keys" ] || first_boot
+[ -e "$ready" ] || first_boot
 
 # Copies of /run/netns would keep other labs' namespaces alive after their end.
 umount --recursive --lazy /run/netns 2>/dev/null || true

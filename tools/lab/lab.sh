@@ -24,7 +24,7 @@ HERE=$(dirname "$(readlink -f "$0")")
 PATH=$PATH:/usr/sbin:/sbin
 
 die() { echo "lab: $*" >&2 && exit 125; }
-usage() { sed -n '3,/^set/{/^# \{0,1\}/s///p}' "$0" && exit 125; }
+usage() { sed -n '4,/^set/{/^# \{0,1\}/s///p}' "$0" && exit 125; }
 
 # shellcheck source-path=SCRIPTDIR
 {

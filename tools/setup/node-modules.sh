@@ -24,4 +24,6 @@ npm ci $quiet </dev/null >&2 || {
 }
 npm rebuild node --foreground-scripts --loglevel=error </dev/null >&2
 node_modules/.bin/node -e 'process.exit(parseInt(process.versions.node) < 22 ? 1 : 0)'
+# The package under its own name, so that a program in this clone (the quick start) finds what a user's would.
+ln -sfn .. node_modules/pulumi-lbshield
 cp package-lock.json "$stamp"

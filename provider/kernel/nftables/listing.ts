@@ -2,7 +2,15 @@
  * Reads what `nft list` prints. Text and not JSON, because only text is whole: JSON omits ingress devices and some
  * typeof names, and `nft -j list synproxys` aborts (nft 1.0.6).
  */
-import { type Chain, type Element, type Foreign, type Hook, type NftObject, type NftSet, type Synproxy } from "./objects";
+import {
+  type Chain,
+  type Element,
+  type Foreign,
+  type Hook,
+  type NftObject,
+  type NftSet,
+  type Synproxy,
+} from "./objects";
 import { parseRule } from "./rule";
 
 /** The objects of table `family name` in a listing that may show the table several times, in parts. */
@@ -70,7 +78,8 @@ const HOOK =
   /^type (filter|nat|route) hook ([a-z]+)(?: device "?([^" ]+)"?)? priority ([^;]+);(?: policy (accept|drop);)?$/;
 
 function parseChain(name: string, body: readonly string[]): Chain {
-  const rules = body.filter((line) => line.trim() !== "");
+  // A comment cannot be changed in place, and changes nothing: it is neither kept nor drift.
+  const rules = body.filter((line) => line.trim() !== "" && !line.trim().startsWith('comment "'));
   const m = HOOK.exec(rules[0] ?? "");
   if (!m) return { kind: "chain", name, rules: rules.map(parseRule) };
   const hook: Hook = {
@@ -92,19 +101,18 @@ function parseSet(kind: "set" | "map", name: string, body: readonly string[]): N
   return [set, ...splitElements(elements).map((e) => parseElement(name, e))];
 }
 
-/** No element of ours holds a comma; an anonymous set inside one would, and does not occur in an element. */
+/** A comma separates elements, unless it stands within the quotes of a comment. */
 const splitElements = (text: string): string[] =>
-  text
-    .split(",")
-    .map((e) => e.replace(/\s+/g, " ").trim())
-    .filter((e) => e !== "");
+  (text.match(/(?:[^,"]|"[^"]*")+/g) ?? []).map((e) => e.replace(/\s+/g, " ").trim()).filter((e) => e !== "");
+
+/** What nft lists behind a key and is no part of it. */
+const ATTRIBUTES = / (?:timeout|expires|counter|last|comment) .*$/;
 
 function parseElement(of: string, text: string): Element {
   // The verdict follows the last " : "; an IPv6 address has no spaces around its colons.
   const at = text.lastIndexOf(" : ");
-  return at < 0
-    ? { kind: "element", of, key: text }
-    : { kind: "element", of, key: text.slice(0, at), value: text.slice(at + 3) };
+  const key = (at < 0 ? text : text.slice(0, at)).replace(ATTRIBUTES, "");
+  return { kind: "element", of, key, ...(at < 0 ? {} : { value: text.slice(at + 3) }) };
 }
 
 function parseSynproxy(name: string, body: readonly string[]): Synproxy | undefined {

@@ -83,10 +83,7 @@ const READERS: readonly (readonly [RegExp, (m: RegExpExecArray) => Statement | u
   [/^tcp window ([0-9]+)(?= |$)/, (m) => ({ is: "tcp-window", window: Number(m[1]) })],
   [new RegExp(`^(${KEY}) vmap @(${NAME})(?= |$)`), (m) => ({ is: "vmap", key: fields(m[1]), map: m[2] ?? "" })],
   [new RegExp(`^(${KEY}) @(${NAME})(?= |$)`), (m) => ({ is: "lookup", key: fields(m[1]), set: m[2] ?? "" })],
-  [
-    new RegExp(`^(jump|goto) (${NAME})(?= |$)`),
-    (m) => ({ is: m[1] === "jump" ? "jump" : "goto", chain: m[2] ?? "" }),
-  ],
+  [new RegExp(`^(jump|goto) (${NAME})(?= |$)`), (m) => ({ is: m[1] === "jump" ? "jump" : "goto", chain: m[2] ?? "" })],
   [/^synproxy name "([^"]+)"(?= |$)/, (m) => ({ is: "synproxy", name: m[1] ?? "" })],
   [/^(accept|drop|return|notrack)(?= |$)/, (m) => ({ is: m[1] as "accept" | "drop" | "return" | "notrack" })],
 ];

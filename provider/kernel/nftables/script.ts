@@ -43,8 +43,7 @@ export function nftScript(table: string, from: NftObjects, to: NftObjects): Line
   for (const { id, o } of gone) if (o.kind === "chain") write.line(id, "delete chain", o.name);
   for (const { id, o } of gone) {
     if (o.kind === "foreign") write.line(id, `delete ${word(o.name)}`, name(o.name));
-    else if (o.kind === "synproxy" || o.kind === "set" || o.kind === "map")
-      write.line(id, `delete ${o.kind}`, o.name);
+    else if (o.kind === "synproxy" || o.kind === "set" || o.kind === "map") write.line(id, `delete ${o.kind}`, o.name);
   }
   return write.lines;
 }
@@ -84,5 +83,6 @@ function needsRebuild(old: NftObject | undefined, o: NftObject): boolean {
   return (o.hook ? hookText(o.hook) : "") !== (old.hook ? hookText(old.hook) : "");
 }
 
-const word = (id: string): string => id.slice(0, id.indexOf(" "));
-const name = (id: string): string => id.slice(id.indexOf(" ") + 1);
+/** `ct helper` and `sip` of `ct helper sip`. */
+const word = (id: string): string => id.slice(0, id.lastIndexOf(" "));
+const name = (id: string): string => id.slice(id.lastIndexOf(" ") + 1);

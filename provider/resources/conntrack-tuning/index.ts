@@ -6,6 +6,7 @@ import { type ConntrackTuningModel, conntrackTuning } from "./model";
 export const CONNTRACK_TUNING: ResourceType<ConntrackTuningModel> = {
   type: "ConntrackTuning",
   kind: "conntrack",
+  lines: ["sysctl"],
   model: conntrackTuning,
   compile,
   decompile: (name, observed) => decompile(name, observed.sysctl),

@@ -38,20 +38,46 @@ export type LogInvalid = keyof typeof LOG_INVALID;
 
 /** Properties with one value each, and the sysctl's number for every value that a program can write. */
 export const VALUES = {
-  tcpLoose: { key: "net.netfilter.nf_conntrack_tcp_loose", numbers: new Map([[false, 0], [true, 1]]) },
-  tcpBeLiberal: { key: "net.netfilter.nf_conntrack_tcp_be_liberal", numbers: new Map([[false, 0], [true, 1]]) },
-  accounting: { key: "net.netfilter.nf_conntrack_acct", numbers: new Map([[false, 0], [true, 1]]) },
+  tcpLoose: {
+    key: "net.netfilter.nf_conntrack_tcp_loose",
+    numbers: new Map([
+      [false, 0],
+      [true, 1],
+    ]),
+  },
+  tcpBeLiberal: {
+    key: "net.netfilter.nf_conntrack_tcp_be_liberal",
+    numbers: new Map([
+      [false, 0],
+      [true, 1],
+    ]),
+  },
+  accounting: {
+    key: "net.netfilter.nf_conntrack_acct",
+    numbers: new Map([
+      [false, 0],
+      [true, 1],
+    ]),
+  },
   logInvalid: {
     key: "net.netfilter.nf_conntrack_log_invalid",
     numbers: new Map(Object.entries(LOG_INVALID) as [LogInvalid, number][]),
   },
   synCookies: {
     key: "net.ipv4.tcp_syncookies",
-    numbers: new Map<boolean | "always", number>([[false, 0], [true, 1], ["always", 2]]),
+    numbers: new Map<boolean | "always", number>([
+      [false, 0],
+      [true, 1],
+      ["always", 2],
+    ]),
   },
   timestamps: {
     key: "net.ipv4.tcp_timestamps",
-    numbers: new Map<boolean | "noOffset", number>([[false, 0], [true, 1], ["noOffset", 2]]),
+    numbers: new Map<boolean | "noOffset", number>([
+      [false, 0],
+      [true, 1],
+      ["noOffset", 2],
+    ]),
   },
 } as const satisfies Record<string, { key: string; numbers: ReadonlyMap<boolean | string, number> }>;
 

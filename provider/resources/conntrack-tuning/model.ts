@@ -62,7 +62,7 @@ const timeouts = z.strictObject(
     /** GRE, seen in both directions. Kernel default 180 s. */
     greStream: timeout,
   },
-  { error: reason("timeouts is an object such as { tcpEstablished: \"5d\" }") },
+  { error: reason('timeouts is an object such as { tcpEstablished: "5d" }') },
 );
 
 export const conntrackTuning = z

@@ -21,10 +21,7 @@ export function compile(name: string, model: SynproxyRuleModel): Compiled {
     { kind: "synproxy", name, mss, ...(wscale === undefined ? {} : { wscale }), timestamp, sackPerm },
     chain(prerouting, ["notrack"]),
     chain(input, [`synproxy name "${name}"`, "drop"]),
-    ...keys(model).flatMap((key) => [
-      tierElement("prerouting", key, prerouting),
-      tierElement("input", key, input),
-    ]),
+    ...keys(model).flatMap((key) => [tierElement("prerouting", key, prerouting), tierElement("input", key, input)]),
   ];
   return {
     layouts: [SYNPROXY_LAYOUT.name],

@@ -1,0 +1,163 @@
+/** The laws of docs/laws.md, over generated arguments, on the real kernel. */
+import fc from "fast-check";
+
+import { type Declaration, desiredLines } from "../../provider/engine/desired";
+import { observedLines, restrictTo } from "../../provider/engine/observed";
+import { changeHost, readHost } from "../../provider/engine/transaction";
+import { type Shell } from "../../provider/host/shell";
+import { CONNTRACK_TUNING } from "../../provider/resources/conntrack-tuning";
+import { LAYOUTS } from "../../provider/resources/layout";
+import { type ResourceType } from "../../provider/resources/resource";
+import { SYNPROXY_RULE } from "../../provider/resources/synproxy-rule";
+import { conntrackTuningArgs, synproxyRuleArgs } from "../support/arbitrary";
+import { fingerprint, openNamespace } from "../support/namespace";
+
+const CASES: readonly { type: ResourceType; args: fc.Arbitrary<object> }[] = [
+  { type: SYNPROXY_RULE, args: synproxyRuleArgs },
+  { type: CONNTRACK_TUNING, args: conntrackTuningArgs },
+];
+
+const RUNS = 25;
+
+/** What an operator has on the host: none of it ours, all of it to stay. */
+const OPERATORS = `
+table inet operator {
+  set office { type ipv4_addr; elements = { 192.0.2.1 }; }
+  chain input { type filter hook input priority 0; policy accept;
+    ct state invalid counter drop
+    ip saddr @office tcp dport 22 accept
+  }
+}
+table ip lbshield { chain not-ours { }; }`;
+
+let shell: Shell;
+let before: string;
+
+beforeEach(async () => {
+  shell = await openNamespace();
+  const made = await shell.run(
+    `nft '${OPERATORS}' && sysctl -qw net.ipv4.tcp_sack=0 net.netfilter.nf_conntrack_udp_timeout=17`,
+  );
+  expect(made).toMatchObject({ code: 0, stderr: "" });
+  before = await fingerprint(shell);
+});
+
+afterEach(() => {
+  shell.close();
+});
+
+const declare = (type: ResourceType, args: object, name = "one"): Declaration => {
+  const full = `${type.kind}/acme/prod/${name}`;
+  return { name: full, label: `${type.type} ${name}`, ...type.compile(full, type.model.parse(args)) };
+};
+const keysOf = (d: Declaration): string[] =>
+  d.wanted.flatMap(({ object }) => (object.kind === "sysctl" ? [object.key] : []));
+const put = (d: Declaration) => changeHost(shell, { put: d }, LAYOUTS);
+const remove = (d: Declaration) => changeHost(shell, { remove: d }, LAYOUTS);
+const look = (d: Declaration) => readHost(shell, keysOf(d));
+const expectInPlace = async (d: Declaration) => {
+  expect(observedLines(d, await look(d), LAYOUTS)).toEqual(desiredLines(d));
+};
+
+/** One sample after the other: they share a host. */
+const forAll = <T>(arbitrary: fc.Arbitrary<T>, law: (value: T) => Promise<void>) =>
+  fc.assert(fc.asyncProperty(arbitrary, law), { numRuns: RUNS });
+
+describe.each(CASES)("$type.type", ({ type, args }) => {
+  test("law 1: applying twice writes once", () =>
+    forAll(args, async (a) => {
+      const d = declare(type, a);
+      expect((await put(d)).changed).toBe(true);
+      expect((await put(d)).changed).toBe(false);
+      await remove(d);
+    }));
+
+  test("law 2: through the kernel and back", () =>
+    forAll(args, async (a) => {
+      const d = declare(type, a);
+      await put(d);
+      expect(type.decompile(d.name, restrictTo(d, await look(d)))).toEqual(type.model.parse(a));
+      await expectInPlace(d);
+      await remove(d);
+    }));
+
+  test("laws 3 and 4: created, changed in place and deleted, the host is as before", () =>
+    forAll(fc.tuple(args, args), async ([a, b]) => {
+      await put(declare(type, a));
+      const changed = declare(type, b);
+      await put(changed);
+      await expectInPlace(changed);
+      await remove(changed);
+      expect(await fingerprint(shell)).toBe(before);
+    }));
+});
+
+test("law 3: many resources, gone in any order", () =>
+  forAll(
+    fc.tuple(
+      fc.array(synproxyRuleArgs, { minLength: 2, maxLength: 5 }),
+      conntrackTuningArgs,
+      fc.infiniteStream(fc.nat()),
+    ),
+    async ([rules, tuning, random]) => {
+      const there: Declaration[] = [];
+      for (const d of [
+        ...rules.map((r, i) => declare(SYNPROXY_RULE, r, `rule${i.toString()}`)),
+        declare(CONNTRACK_TUNING, tuning),
+      ])
+        // A conflict between two of them is an error that changes nothing; the others stand.
+        await put(d).then(
+          () => there.push(d),
+          (error: unknown) => {
+            expect(String(error)).toMatch(/already belongs to|wants it to be/);
+          },
+        );
+      for (const d of there) await expectInPlace(d);
+      while (there.length > 0) {
+        const [next] = there.splice((random.next().value ?? 0) % there.length, 1);
+        if (next) await remove(next);
+        for (const d of there) await expectInPlace(d);
+      }
+      expect(await fingerprint(shell)).toBe(before);
+    },
+  ));
+
+/** What somebody might do by hand to what is ours. */
+const EDITS = [
+  `nft delete element inet lbshield input4 { 10.9.0.1 . 80 }`,
+  `nft delete element inet lbshield prerouting4 { 10.9.0.1 . 443 }`,
+  `nft delete element inet lbshield protected4 { 10.9.0.1 }`,
+  `nft flush map inet lbshield input4`,
+  `nft flush chain inet lbshield prerouting`,
+  `nft flush chain inet lbshield input-dispatch`,
+  `nft flush chain inet lbshield synproxy/acme/prod/one/input`,
+  `nft insert rule inet lbshield synproxy/acme/prod/one/input ip saddr 192.0.2.0/24 tcp dport { 80, 443 } counter accept`,
+  `nft add rule inet lbshield synproxy/acme/prod/one/prerouting log prefix '"hello, world"'`,
+  `nft add synproxy inet lbshield synproxy/acme/prod/one '{ mss 1400 ; wscale 3 ; timestamp ; }'`,
+  `nft add chain inet lbshield stranger`,
+  `nft add counter inet lbshield hits`,
+  `nft add set inet lbshield more '{ type ipv4_addr ; }'`,
+  `nft add element inet lbshield input4 '{ 10.9.0.77 . 80 comment "by hand, at night" : accept }'`,
+  `nft add element inet lbshield input4 '{ 10.9.0.78 . 80 : goto synproxy/acme/prod/one/input }'`,
+  `nft add chain inet lbshield synproxy/acme/prod/one/more`,
+  `nft 'add chain inet lbshield input { policy drop ; }'`,
+  `nft delete table inet lbshield`,
+  `nft flush ruleset`,
+  `sysctl -qw net.netfilter.nf_conntrack_tcp_loose=1`,
+  `sysctl -qw net.ipv4.tcp_syncookies=0`,
+];
+
+test.each(EDITS)("law 7: seen and repaired: %s", async (edit) => {
+  const d = declare(SYNPROXY_RULE, {
+    chain: "input",
+    match: { destinations: ["10.9.0.1"], ports: [80, 443] },
+    options: { wscale: 7, timestamp: true },
+  });
+  await put(d);
+  expect(await shell.run(edit)).toMatchObject({ code: 0, stderr: "" });
+  expect(observedLines(d, await look(d), LAYOUTS)).not.toEqual(desiredLines(d));
+  expect((await put(d)).changed).toBe(true);
+  await expectInPlace(d);
+  await remove(d);
+  expect((await shell.run("nft list tables | grep 'inet lbshield'")).stdout).toBe("");
+});
