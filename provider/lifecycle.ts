@@ -85,7 +85,10 @@ export class Lifecycle {
     if (isGone(declaration.name, seen)) return undefined;
     const found = this.type.decompile(declaration.name, restrictTo(declaration, seen));
     const { args, meta } = split(olds);
-    return withoutUndefined({ ...meta, ...args, ...found, ...linesOf(observedLines(declaration, seen, LAYOUTS)) });
+    // A hand may have made what no arguments could: then the lines alone tell.
+    const merged = { ...args, ...found };
+    const shown = this.type.model.safeParse(merged).success ? merged : args;
+    return withoutUndefined({ ...meta, ...shown, ...linesOf(observedLines(declaration, seen, LAYOUTS)) });
   }
 
   private async put(inputs: Properties, put: Declaration, was?: string): Promise<void> {

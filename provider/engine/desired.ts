@@ -60,15 +60,12 @@ export function asLines(objects: readonly KernelObject[], layout: string | undef
 const shownText = (o: KernelObject): string => objectText(o) || "in the set";
 
 /**
- * Whose an nft object is, by its name alone: chains are `OWNER/part`, synproxy objects `OWNER`, and an element belongs
- * to the chain it leads to. Undefined for what is shared, and for what nobody of ours made.
+ * Whose an nft object is, by its name alone: chains are `OWNER/part`, and an element belongs to the chain it leads to. Undefined for what is shared, and for what nobody of ours made.
  */
 export function ownerOf(o: NftObject): string | undefined {
   switch (o.kind) {
     case "chain":
       return chainOwner(o.name);
-    case "synproxy":
-      return isOwner(o.name) ? o.name : undefined;
     case "element":
       return chainOwner(/^(?:goto|jump) (.+)$/.exec(o.value ?? "")?.[1] ?? "");
     case "set":

@@ -2,7 +2,7 @@
  * From what a host is to what it should be: pure, so that every decision can be tested as a table. A plan holds each
  * step with its reverse; transaction.ts carries it out.
  */
-import { type Element, type NftObject, type NftObjects, nftEqual, nftId } from "../kernel/nftables/objects";
+import { type Element, type NftObject, type NftObjects, nftEqual, nftId, nftText } from "../kernel/nftables/objects";
 import { type Line, nftScript } from "../kernel/nftables/script";
 import { type Wanted } from "../kernel/object";
 import { type Sysctl, sysctlServes } from "../kernel/sysctl/sysctl";
@@ -194,10 +194,14 @@ export function agree(claim: Sysctl, claims: readonly { label: string; wanted: W
 const sysctlsOf = (wanted: readonly Wanted[]): Sysctl[] =>
   wanted.map((w) => w.object).filter((o): o is Sysctl => o.kind === "sysctl");
 
+const textOf = (o: NftObject | undefined): string => (o === undefined ? "absent" : `"${nftText(o)}"`);
+
 /** What the read-back must show: the objects and values that the plan was for. */
 export function differences(plan: Plan, seen: Snapshot): string[] {
   const ids = new Set([...plan.nft.target.keys(), ...seen.nft.keys()]);
-  const objects = [...ids].filter((id) => !nftEqual(plan.nft.target.get(id), seen.nft.get(id)));
+  const objects = [...ids]
+    .filter((id) => !nftEqual(plan.nft.target.get(id), seen.nft.get(id)))
+    .map((id) => `${id} is ${textOf(seen.nft.get(id))}, not ${textOf(plan.nft.target.get(id))}`);
   const values = [...plan.sysctlBefore, ...plan.sysctlAfter]
     .filter((w) => seen.sysctl.get(w.key) !== w.to)
     .map((w) => `${w.key} is ${seen.sysctl.get(w.key) ?? "absent"}, not ${w.to}`);

@@ -93,31 +93,39 @@ function conflict(what: What, error: unknown): unknown {
 /** What nft said, in terms of our objects: it names a line of the script, and we know what each line is for. */
 function applyError(what: What, reply: Reply, plan: Plan, before: Snapshot): HostError {
   const outcome = undoOutcome(reply);
+  const said = firstError(reply.stderr);
   const line = failedLine(reply.stderr, plan.nft.forward);
   const object = line === undefined ? undefined : plan.nft.target.get(line.id);
   if (reply.stderr.includes("File exists") && object?.kind === "element") {
     const owner = overlappingOwner(object, before.nft);
     if (owner !== undefined) {
       const taken = takenBy(nftId(object), owner);
-      return new HostError({ ...what, reason: `${taken.message}\n${reply.stderr}`, outcome, remedy: taken.remedy });
+      return new HostError({ ...what, reason: `${taken.message}\n${said}`, outcome, remedy: taken.remedy });
     }
   }
   const at = line === undefined ? "" : `${line.id}: `;
   const remedy = applyRemedy(reply.stderr, line);
   return new HostError({
     ...what,
-    reason: `${at}${reply.stderr}`,
+    reason: `${at}${said}`,
     outcome,
     ...(remedy === undefined ? {} : { remedy }),
   });
 }
 
 function applyRemedy(said: string, line: Line | undefined): string | undefined {
-  if (line?.text.includes("synproxy") && /No such file or directory|not supported/i.test(said))
+  if (line?.text.includes(" synproxy ") && /No such file or directory|not supported/i.test(said))
     return "this kernel has no SYNPROXY: it needs CONFIG_NFT_SYNPROXY (module nft_synproxy, Linux 5.3 or later)";
   if (/Read-only file system|Permission denied/.test(said))
     return "the value is read-only here: in a container or network namespace it belongs to the machine outside";
   return undefined;
+}
+
+/** nft stumbles over the rest of a file once it has met an error: the first one, with its line and mark, tells all. */
+function firstError(said: string): string {
+  const [first = "", ...others] = said.split(/^(?=\S*:[0-9]+:[0-9]+-[0-9]+: Error: )/m).filter((part) => part !== "");
+  const rest = first.includes("Error: ") ? first : [first, ...others.slice(0, 1)].join("");
+  return rest.replace(/^\S*:[0-9]+:[0-9]+-[0-9]+: (?=Error: )/m, "nft: ");
 }
 
 function failedLine(said: string, lines: readonly Line[]): Line | undefined {

@@ -2,15 +2,7 @@
  * Reads what `nft list` prints. Text and not JSON, because only text is whole: JSON omits ingress devices and some
  * typeof names, and `nft -j list synproxys` aborts (nft 1.0.6).
  */
-import {
-  type Chain,
-  type Element,
-  type Foreign,
-  type Hook,
-  type NftObject,
-  type NftSet,
-  type Synproxy,
-} from "./objects";
+import { type Chain, type Element, type Foreign, type Hook, type NftObject, type NftSet } from "./objects";
 import { parseRule } from "./rule";
 
 /** The objects of table `family name` in a listing that may show the table several times, in parts. */
@@ -49,8 +41,7 @@ function parseBlock({ head, body }: Block): NftObject[] {
   const [kind, name] = [head.slice(0, space), head.slice(space + 1)];
   if (kind === "chain") return [parseChain(name, body)];
   if (kind === "set" || kind === "map") return parseSet(kind, name, body);
-  const synproxy = kind === "synproxy" ? parseSynproxy(name, body) : undefined;
-  return [synproxy ?? foreign(head, body)];
+  return [foreign(head, body)];
 }
 
 const foreign = (name: string, body: readonly string[]): Foreign => ({
@@ -113,22 +104,4 @@ function parseElement(of: string, text: string): Element {
   const at = text.lastIndexOf(" : ");
   const key = (at < 0 ? text : text.slice(0, at)).replace(ATTRIBUTES, "");
   return { kind: "element", of, key, ...(at < 0 ? {} : { value: text.slice(at + 3) }) };
-}
-
-function parseSynproxy(name: string, body: readonly string[]): Synproxy | undefined {
-  const m = /^mss ([0-9]+)(?: wscale ([0-9]+))?( timestamp)?( sack-perm)?$/.exec(
-    body
-      .map((line) => line.trim())
-      .filter((line) => line !== "")
-      .join(" "),
-  );
-  if (!m) return undefined;
-  return {
-    kind: "synproxy",
-    name,
-    mss: Number(m[1]),
-    ...(m[2] === undefined ? {} : { wscale: Number(m[2]) }),
-    timestamp: m[3] !== undefined,
-    sackPerm: m[4] !== undefined,
-  };
 }

@@ -38,16 +38,6 @@ export interface Element {
   readonly value?: string;
 }
 
-/** Synproxy options as the kernel keeps them. See nft(8), SYNPROXY STATEMENT. */
-export interface Synproxy {
-  readonly kind: "synproxy";
-  readonly name: string;
-  readonly mss: number;
-  readonly wscale?: number;
-  readonly timestamp: boolean;
-  readonly sackPerm: boolean;
-}
-
 /** Any other named object that somebody put into the table, kept word for word. */
 export interface Foreign {
   readonly kind: "foreign";
@@ -56,7 +46,7 @@ export interface Foreign {
   readonly text: string;
 }
 
-export type NftObject = Chain | NftSet | Element | Synproxy | Foreign;
+export type NftObject = Chain | NftSet | Element | Foreign;
 
 /** The objects of one table by their id. */
 export type NftObjects = ReadonlyMap<string, NftObject>;
@@ -66,7 +56,6 @@ export function nftId(o: NftObject): string {
     case "chain":
     case "set":
     case "map":
-    case "synproxy":
       return `${o.kind} ${o.name}`;
     case "element":
       return `element ${o.of} { ${o.key} }`;
@@ -86,8 +75,6 @@ export function nftText(o: NftObject): string {
       return [o.key, ...(o.flags.length > 0 ? [`flags ${o.flags.join(",")}`] : [])].join("; ");
     case "element":
       return o.value ?? "";
-    case "synproxy":
-      return synproxyText(o);
     case "foreign":
       return o.text;
     default:
@@ -98,15 +85,6 @@ export function nftText(o: NftObject): string {
 export function hookText(h: Hook): string {
   const device = h.device === undefined ? "" : ` device "${h.device}"`;
   return `type ${h.type} hook ${h.hook}${device} priority ${h.priority.toString()}; policy ${h.policy}`;
-}
-
-function synproxyText(o: Synproxy): string {
-  return [
-    `mss ${o.mss.toString()}`,
-    ...(o.wscale === undefined ? [] : [`wscale ${o.wscale.toString()}`]),
-    ...(o.timestamp ? ["timestamp"] : []),
-    ...(o.sackPerm ? ["sack-perm"] : []),
-  ].join(" ");
 }
 
 export const nftEqual = (a: NftObject | undefined, b: NftObject | undefined): boolean =>

@@ -14,6 +14,15 @@ export type CtState = "invalid" | "established" | "related" | "new" | "untracked
 /** A packet or metadata field that keys a set or a map. */
 export type Field = "iifname" | "ip daddr" | "ip saddr" | "tcp dport" | "tcp sport";
 
+/** nft(8), SYNPROXY STATEMENT. */
+export interface SynproxyOptions {
+  readonly mss: number;
+  /** nft has no way to say that there is none: it loads and lists 0 then. Without timestamp it has no effect. */
+  readonly wscale: number;
+  readonly timestamp: boolean;
+  readonly sackPerm: boolean;
+}
+
 export type Statement =
   | { readonly is: "tcp-flags"; readonly mask: readonly TcpFlag[]; readonly equal: readonly TcpFlag[] }
   | { readonly is: "ct-state"; readonly states: readonly CtState[] }
@@ -22,7 +31,7 @@ export type Statement =
   | { readonly is: "lookup"; readonly key: readonly Field[]; readonly set: string }
   | { readonly is: "vmap"; readonly key: readonly Field[]; readonly map: string }
   | { readonly is: "jump" | "goto"; readonly chain: string }
-  | { readonly is: "synproxy"; readonly name: string }
+  | ({ readonly is: "synproxy" } & SynproxyOptions)
   | { readonly is: "accept" | "drop" | "return" | "notrack" }
   /** Something this program does not write: kept word for word, so that it can be shown, compared and put back. */
   | { readonly is: "foreign"; readonly text: string };
@@ -50,7 +59,7 @@ function printStatement(s: Statement): string {
     case "goto":
       return `${s.is} ${s.chain}`;
     case "synproxy":
-      return `synproxy name "${s.name}"`;
+      return printSynproxy(s);
     case "accept":
     case "drop":
     case "return":
@@ -61,6 +70,11 @@ function printStatement(s: Statement): string {
     default:
       return s satisfies never;
   }
+}
+
+function printSynproxy({ mss, wscale, timestamp, sackPerm }: SynproxyOptions): string {
+  const scale = timestamp || wscale !== 0 ? ` wscale ${wscale.toString()}` : "";
+  return `synproxy mss ${mss.toString()}${scale}${timestamp ? " timestamp" : ""}${sackPerm ? " sack-perm" : ""}`;
 }
 
 /** The rule as one line of nft. */
@@ -84,7 +98,16 @@ const READERS: readonly (readonly [RegExp, (m: RegExpExecArray) => Statement | u
   [new RegExp(`^(${KEY}) vmap @(${NAME})(?= |$)`), (m) => ({ is: "vmap", key: fields(m[1]), map: m[2] ?? "" })],
   [new RegExp(`^(${KEY}) @(${NAME})(?= |$)`), (m) => ({ is: "lookup", key: fields(m[1]), set: m[2] ?? "" })],
   [new RegExp(`^(jump|goto) (${NAME})(?= |$)`), (m) => ({ is: m[1] === "jump" ? "jump" : "goto", chain: m[2] ?? "" })],
-  [/^synproxy name "([^"]+)"(?= |$)/, (m) => ({ is: "synproxy", name: m[1] ?? "" })],
+  [
+    /^synproxy mss ([0-9]+)(?: wscale ([0-9]+))?( timestamp)?( sack-perm)?(?= |$)/,
+    (m) => ({
+      is: "synproxy",
+      mss: Number(m[1]),
+      wscale: Number(m[2] ?? 0),
+      timestamp: m[3] !== undefined,
+      sackPerm: m[4] !== undefined,
+    }),
+  ],
   [/^(accept|drop|return|notrack)(?= |$)/, (m) => ({ is: m[1] as "accept" | "drop" | "return" | "notrack" })],
 ];
 

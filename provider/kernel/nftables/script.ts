@@ -2,7 +2,7 @@
  * The difference between two states of one table, as a script for `nft -f`: one transaction, so there is no moment
  * without protection and no half of a change. The reverse of a change is the same function with its ends exchanged.
  */
-import { type Chain, type NftObject, type NftObjects, type NftSet, hookText, nftEqual, nftText } from "./objects";
+import { type Chain, type NftObject, type NftObjects, type NftSet, hookText, nftEqual } from "./objects";
 import { printRule } from "./rule";
 
 /** One line of a script, with the id of the object it is for: an error of nft names a line, we name the object. */
@@ -35,7 +35,6 @@ export function nftScript(table: string, from: NftObjects, to: NftObjects): Line
   for (const { id, o, old } of next) {
     if (o.kind === "chain") write.chainHead(id, o, old !== undefined);
     else if (o.kind === "set" || o.kind === "map") write.set(id, o);
-    else if (o.kind === "synproxy") write.line(id, "add synproxy", `${o.name} { ${nftText(o)} ; }`);
     else if (o.kind === "foreign") write.line(id, `add ${word(o.name)}`, `${name(o.name)} { ${o.text} ; }`);
   }
   for (const { id, o } of next) if (o.kind === "chain") write.rules(id, o);
@@ -43,7 +42,7 @@ export function nftScript(table: string, from: NftObjects, to: NftObjects): Line
   for (const { id, o } of gone) if (o.kind === "chain") write.line(id, "delete chain", o.name);
   for (const { id, o } of gone) {
     if (o.kind === "foreign") write.line(id, `delete ${word(o.name)}`, name(o.name));
-    else if (o.kind === "synproxy" || o.kind === "set" || o.kind === "map") write.line(id, `delete ${o.kind}`, o.name);
+    else if (o.kind === "set" || o.kind === "map") write.line(id, `delete ${o.kind}`, o.name);
   }
   return write.lines;
 }

@@ -1,4 +1,4 @@
-import { type NftObject, chain } from "../../kernel/nftables/objects";
+import { type NftObject } from "../../kernel/nftables/objects";
 import { own, shared } from "../../kernel/object";
 import { sysctl } from "../../kernel/sysctl/sysctl";
 import { type Compiled } from "../../engine/desired";
@@ -18,9 +18,12 @@ export function compile(name: string, model: SynproxyRuleModel): Compiled {
   const input = `${name}/${CHAINS.input}`;
   const { mss, wscale, timestamp, sackPerm } = model.options;
   const objects: NftObject[] = [
-    { kind: "synproxy", name, mss, ...(wscale === undefined ? {} : { wscale }), timestamp, sackPerm },
-    chain(prerouting, ["notrack"]),
-    chain(input, [`synproxy name "${name}"`, "drop"]),
+    { kind: "chain", name: prerouting, rules: [[{ is: "notrack" }]] },
+    {
+      kind: "chain",
+      name: input,
+      rules: [[{ is: "synproxy", mss, wscale: wscale ?? 0, timestamp, sackPerm }], [{ is: "drop" }]],
+    },
     ...keys(model).flatMap((key) => [tierElement("prerouting", key, prerouting), tierElement("input", key, input)]),
   ];
   return {

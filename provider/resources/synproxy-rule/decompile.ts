@@ -6,7 +6,7 @@ import { type SynproxyRuleModel } from "./model";
 
 /**
  * The arguments that the observed objects amount to. A part that no arguments would produce (one key of a combination
- * is missing, the proxy's object is gone) is left out: the lines say what differs.
+ * is missing, the proxy's rule is gone) is left out: the lines say what differs.
  */
 export function decompile(name: string, nft: NftObjects): Partial<SynproxyRuleModel> {
   const match = readMatch(name, nft);
@@ -15,10 +15,12 @@ export function decompile(name: string, nft: NftObjects): Partial<SynproxyRuleMo
 }
 
 function readOptions(name: string, nft: NftObjects): SynproxyRuleModel["options"] | undefined {
-  const o = nft.get(`synproxy ${name}`);
-  if (o?.kind !== "synproxy") return undefined;
-  const { mss, wscale, timestamp, sackPerm } = o;
-  return { mss, ...(wscale === undefined ? {} : { wscale }), timestamp, sackPerm };
+  const chain = nft.get(`chain ${name}/${CHAINS.input}`);
+  const rules = chain?.kind === "chain" ? chain.rules : [];
+  const statement = rules.length === 2 && rules[0]?.length === 1 ? rules[0][0] : undefined;
+  if (statement?.is !== "synproxy") return undefined;
+  const { mss, wscale, timestamp, sackPerm } = statement;
+  return timestamp ? { mss, wscale, timestamp, sackPerm } : { mss, timestamp, sackPerm };
 }
 
 function readMatch(name: string, nft: NftObjects): SynproxyRuleModel["match"] | undefined {

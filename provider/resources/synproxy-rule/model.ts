@@ -16,6 +16,9 @@ const NO_ECN =
   "SYNPROXY in nftables cannot offer ECN: nft has no word for it and the kernel refuses the flag (EOPNOTSUPP). " +
   "Clients that ask for ECN are served without it";
 
+/** What Linux itself announces with its usual receive buffers, and FireHOL's default. */
+const DEFAULT_WSCALE = 7;
+
 const match = z.strictObject(
   {
     /**
@@ -56,8 +59,9 @@ const options = z
      */
     mss: wholeNumber(88, 65495, "mss").default(1460),
     /**
-     * Window scale that the proxy announces, 0 to 14 (RFC 7323, 2.3). Default: none. Should be the server's own: a
-     * smaller one slows uploads down. Needs `timestamp`, where the cookie keeps it.
+     * Window scale that the proxy announces, 0 to 14 (RFC 7323, 2.3); default 7 with `timestamp`, none without. Should
+     * be the server's own (`ss -ti` on it shows `wscale`): a smaller one slows uploads down, a larger one overruns it.
+     * Needs `timestamp`, where the cookie keeps it.
      */
     wscale: wholeNumber(0, 14, "wscale").optional(),
     /**
@@ -77,7 +81,11 @@ const options = z
     if (o.wscale !== undefined)
       ctx.addIssue({ code: "custom", path: ["wscale"], message: `${o.wscale.toString()}: ${needs("wscale")}` });
     if (o.sackPerm) ctx.addIssue({ code: "custom", path: ["sackPerm"], message: `true: ${needs("sackPerm")}` });
-  });
+  })
+  // nft cannot leave the scale out: without one it would announce 0, and uploads would crawl.
+  .transform(({ mss, wscale = DEFAULT_WSCALE, timestamp, sackPerm }) =>
+    timestamp ? { mss, wscale, timestamp, sackPerm } : { mss, timestamp, sackPerm },
+  );
 
 export const synproxyRule = z.strictObject({
   /** The hook at which the proxy answers. `input`: the server is on the balancer itself (HAProxy, LVS). */
