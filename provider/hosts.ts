@@ -2,12 +2,12 @@
 import { type Properties } from "./adapters/wire";
 import { Declarations } from "./engine/declarations";
 import { HostSession } from "./engine/session";
-import { type Connection, type Settings, connection, withCredentials } from "./host/connection";
+import { type Hop, type Settings, connection, withCredentials } from "./host/connection";
 import { type Shell } from "./host/shell";
 import { openSsh } from "./host/ssh";
 import { LAYOUTS } from "./resources/layout";
 
-export type Opener = (connection: Connection) => Promise<Shell>;
+export type Opener = (hops: readonly Hop[]) => Promise<Shell>;
 
 export class Hosts {
   readonly declarations = new Declarations();
@@ -25,13 +25,10 @@ export class Hosts {
 
   /** `args` are connection arguments that have passed their check. */
   session(args: Properties): HostSession {
-    const { proxy, ...dial } = connection.parse(args);
-    const complete: Connection = {
-      ...withCredentials(dial, this.settings, this.env),
-      ...(proxy ? { proxy: withCredentials(proxy, this.settings, this.env) } : {}),
-    };
-    const key = JSON.stringify(complete);
-    const session = this.sessions.get(key) ?? new HostSession(() => this.open(complete), LAYOUTS);
+    const { proxy, ...last } = connection.parse(args);
+    const hops = [...(proxy ? [proxy] : []), last].map((dial) => withCredentials(dial, this.settings, this.env));
+    const key = JSON.stringify(hops);
+    const session = this.sessions.get(key) ?? new HostSession(() => this.open(hops), LAYOUTS);
     this.sessions.set(key, session);
     return session;
   }

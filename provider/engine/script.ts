@@ -65,11 +65,15 @@ function undoSteps(plan: Plan): string {
   const back = [...plan.sysctlBefore, ...plan.sysctlAfter].toReversed();
   return `undone=
 [ ! -e "$LBS/applied" ] || nft -f "$LBS/reverse.nft" || undone=no
-${back.map((w) => `printf "%s" ${quote(w.from)} >${sysctlPath(w.key)} || undone=no`).join("\n")}
+${back.map(restore).join("\n")}
 rm -f ${[...plan.ledger.keepOriginals.keys()].map((key) => quote(originalFile(key))).join(" ")} "$LBS/undo"
 ${TIDY}
 [ -z "$undone" ]`;
 }
+
+/** A value that was not written yet is left alone: the kernel may have refused it. */
+const restore = ({ key, from }: SysctlWrite): string =>
+  `[ "$(cat ${sysctlPath(key)})" = ${quote(from)} ] || printf "%s" ${quote(from)} >${sysctlPath(key)} || undone=no`;
 
 const runUndo = `if ( . "$LBS/undo" ); then echo @@undone; else echo @@undo-failed; fi; rm -f "$LBS/undo" "$LBS/applied";`;
 

@@ -1,4 +1,4 @@
-/** How to reach a host: the argument shape of @pulumi/command, completed from configuration and environment. */
+/** How to reach a host: the argument shape of `@pulumi/command`, completed from configuration and environment. */
 import { z } from "zod";
 
 import { reason, wholeNumber } from "../values";
@@ -14,8 +14,8 @@ const dial = {
   /** The user to log in as: root (the default), or one with sudo that asks for no password. */
   user: text("user").default("root"),
   /**
-   * A private key, its content (not its file's name). Better given as `lbshield:privateKey` in the configuration, as
-   * LBSHIELD_PRIVATE_KEY or by the agent: then it is not in the state.
+   * A private key, its content (not its file's name). Better given by the agent or as LBSHIELD_PRIVATE_KEY: then it is
+   * not in the state; or as `lbshield:privateKey` in the configuration, which the engine stores once, encrypted.
    */
   privateKey: text("privateKey").optional(),
   /** The passphrase of an encrypted private key. */
@@ -46,7 +46,7 @@ export const connection = z.strictObject(
   { error: reason('a connection is an object such as { host: "lb1.example.net", user: "root" }') },
 );
 
-/** What a program writes; the same shape as @pulumi/command's `remote.ConnectionArgs`. */
+/** What a program writes; the same shape as `@pulumi/command`'s `remote.ConnectionArgs`. */
 export type ConnectionArgs = z.input<typeof connection>;
 export type Connection = z.output<typeof connection>;
 export type Dial = Omit<Connection, "proxy">;
@@ -57,19 +57,56 @@ export const SECRET_MEMBERS = ["privateKey", "privateKeyPassword", "password"] a
 /** Provider configuration by key, without the `lbshield:` prefix. */
 export type Settings = (key: string) => string | undefined;
 
+/** One way to prove who we are, and where it came from (for messages). */
+export type Credential = { readonly from: string } & (
+  | { readonly privateKey: string; readonly passphrase?: string }
+  | { readonly agent: string }
+  | { readonly password: string }
+);
+
+/** One host on the way, with all that may open it. */
+export interface Hop extends Pick<Dial, "host" | "port" | "user" | "hostKey" | "dialErrorLimit" | "perDialTimeout"> {
+  readonly credentials: readonly Credential[];
+}
+
 /**
- * Credentials as they are now: the configuration goes before the arguments, which come from the state when a resource
- * is read or deleted and may be older; the environment fills what is left.
+ * Every credential there is, in the order in which they are tried: keys before agents before passwords, and of each
+ * the connection's own before the configuration's before the environment's. A resource that is read or deleted comes
+ * with the connection of its last update, whose key may have been rotated since; the next one in the list then opens.
  */
-export function withCredentials<D extends Dial>(dial: D, settings: Settings, env: NodeJS.ProcessEnv): D {
-  const pick = (key: string, variable: string, own: string | undefined) => settings(key) ?? own ?? env[variable];
-  const found = {
-    privateKey: pick("privateKey", "LBSHIELD_PRIVATE_KEY", dial.privateKey),
-    privateKeyPassword: pick("privateKeyPassword", "LBSHIELD_PRIVATE_KEY_PASSWORD", dial.privateKeyPassword),
-    password: pick("password", "LBSHIELD_PASSWORD", dial.password),
-    agentSocketPath: pick("agentSocketPath", "SSH_AUTH_SOCK", dial.agentSocketPath),
-  };
-  return { ...dial, ...Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined)) };
+export function withCredentials(dial: Dial, settings: Settings, env: NodeJS.ProcessEnv): Hop {
+  const { host, port, user, hostKey, dialErrorLimit, perDialTimeout } = dial;
+  const passphrases = [dial.privateKeyPassword, settings("privateKeyPassword"), env.LBSHIELD_PRIVATE_KEY_PASSWORD];
+  const passphrase = passphrases.find((p) => p !== undefined);
+  const all = [
+    ...sources(dial.privateKey, settings("privateKey"), env.LBSHIELD_PRIVATE_KEY).map(({ from, value }) => ({
+      from: `the private key of ${from}`,
+      privateKey: value,
+      ...(passphrase === undefined ? {} : { passphrase }),
+    })),
+    ...sources(dial.agentSocketPath, settings("agentSocketPath"), env.SSH_AUTH_SOCK).map(({ from, value }) => ({
+      from: `the agent of ${from}`,
+      agent: value,
+    })),
+    ...sources(dial.password, settings("password"), env.LBSHIELD_PASSWORD).map(({ from, value }) => ({
+      from: `the password of ${from}`,
+      password: value,
+    })),
+  ];
+  const known = hostKey === undefined ? {} : { hostKey };
+  return { host, port, user, dialErrorLimit, perDialTimeout, ...known, credentials: all };
+}
+
+/** Distinct values with where each is from; an empty text is none. */
+function sources(own?: string, configured?: string, environment?: string): { from: string; value: string }[] {
+  const named = [
+    { from: "the connection", value: own },
+    { from: "the configuration", value: configured },
+    { from: "the environment", value: environment },
+  ];
+  return named.flatMap(({ from, value }, i) =>
+    value === undefined || value === "" || named.slice(0, i).some((n) => n.value === value) ? [] : [{ from, value }],
+  );
 }
 
 /** Where a connection leads: what a resource's identity depends on. */

@@ -151,7 +151,8 @@ class FramedShell implements Shell {
   }
 
   private fail(reason: string): void {
-    const said = this.complaints.trim();
+    // What is said before the shell is there, on either stream, is why it is not.
+    const said = `${this.complaints}${this.onReady ? this.received.toString() : ""}`.trim();
     this.lost = explainEnd(this.host, said === "" ? reason : said, this.onReady !== undefined);
     for (const { reject } of this.waiting.values()) reject(this.lost);
     this.waiting.clear();

@@ -7,25 +7,25 @@ import { type Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { type Config, NodeSSH } from "node-ssh";
-import { type ClientChannel } from "ssh2";
+import { type AnyAuthMethod, type ClientChannel, utils } from "ssh2";
 
 import { HostError, messageOf } from "../errors";
-import { type Connection, type Dial, endpoint } from "./connection";
+import { type Credential, type Hop, endpoint } from "./connection";
 import { type Known, type Refusal, knownHost, refusal } from "./known-hosts";
 import { SHELL_COMMAND, type Shell, openShell } from "./shell";
 
-export async function openSsh(connection: Connection): Promise<Shell> {
-  const hops = [...(connection.proxy ? [connection.proxy] : []), connection];
+/** Goes from hop to hop; the last is the host itself. */
+export async function openSsh(hops: readonly Hop[]): Promise<Shell> {
   const opened: NodeSSH[] = [];
   const close = () => {
     for (const ssh of opened.toReversed()) ssh.dispose();
   };
   try {
     for (const hop of hops) opened.push(await dialWithRetries(hop, opened.at(-1)));
-    const last = opened.at(-1);
-    if (!last) throw new Error("no connection");
+    const [last, host] = [opened.at(-1), hops.at(-1)];
+    if (!last || !host) throw new Error("no host to connect to");
     const channel = await exec(last);
-    return await openShell(endpoint(connection), {
+    return await openShell(endpoint(host), {
       stdin: channel,
       stdout: channel,
       stderr: channel.stderr,
@@ -53,23 +53,23 @@ const exec = (ssh: NodeSSH): Promise<ClientChannel> =>
   });
 
 /** Dials that got no answer are repeated, with pauses that grow; a refusal by the host is not. */
-async function dialWithRetries(dial: Dial, through: NodeSSH | undefined): Promise<NodeSSH> {
+async function dialWithRetries(hop: Hop, through: NodeSSH | undefined): Promise<NodeSSH> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await dialOnce(dial, through);
+      return await dialOnce(hop, through);
     } catch (error) {
       if (error instanceof HostError) throw error;
-      if (dial.dialErrorLimit >= 0 && attempt >= Math.max(1, dial.dialErrorLimit)) throw noAnswer(dial, attempt, error);
+      if (hop.dialErrorLimit >= 0 && attempt >= Math.max(1, hop.dialErrorLimit)) throw noAnswer(hop, attempt, error);
       await sleep(Math.min(200 * 2 ** attempt, 10_000));
     }
   }
 }
 
-const noAnswer = (dial: Dial, attempts: number, error: unknown): HostError =>
+const noAnswer = (hop: Hop, attempts: number, error: unknown): HostError =>
   new HostError(
     {
       tried: "connect",
-      host: endpoint(dial),
+      host: endpoint(hop),
       reason: `no answer after ${attempts.toString()} ${attempts === 1 ? "attempt" : "attempts"}: ${messageOf(error)}`,
       outcome: "nothing was changed",
       remedy: "is the host up, and does its sshd listen there? A host behind a bastion needs connection.proxy",
@@ -77,45 +77,43 @@ const noAnswer = (dial: Dial, attempts: number, error: unknown): HostError =>
     error,
   );
 
-async function dialOnce(dial: Dial, through: NodeSSH | undefined): Promise<NodeSSH> {
-  const seconds = dial.perDialTimeout;
+async function dialOnce(hop: Hop, through: NodeSSH | undefined): Promise<NodeSSH> {
+  const authHandler = hop.credentials.map((credential) => authentication(hop, credential));
+  const seconds = hop.perDialTimeout;
   // ssh2 leaves Nagle's algorithm on: an exec then takes 88 ms instead of 3.
-  const sock = through ? await through.forwardOut("127.0.0.1", 0, dial.host, dial.port) : await openSocket(dial);
-  const known = knownHost(knownHostsFiles(), dial.host, dial.port);
+  const sock = through ? await through.forwardOut("127.0.0.1", 0, hop.host, hop.port) : await openSocket(hop);
+  const known = knownHost(knownHostsFiles(), hop.host, hop.port);
   let refused: Refusal | undefined;
   const config: Config = {
-    sock: sock,
-    username: dial.user,
+    sock,
+    username: hop.user,
     keepaliveInterval: 15_000,
     keepaliveCountMax: 4,
     readyTimeout: seconds === 0 ? 0 : seconds * 1000,
     hostVerifier: (key: Buffer) => {
-      refused = refusal(key, dial.host, dial.port, dial.hostKey, known);
+      refused = refusal(key, hop.host, hop.port, hop.hostKey, known);
       return refused === undefined;
     },
-    ...preferKnownTypes(known, dial.hostKey),
-    ...(dial.privateKey === undefined ? {} : { privateKey: dial.privateKey }),
-    ...(dial.privateKeyPassword === undefined ? {} : { passphrase: dial.privateKeyPassword }),
-    ...(dial.password === undefined ? {} : { password: dial.password }),
-    ...(dial.agentSocketPath === undefined ? {} : { agent: dial.agentSocketPath }),
+    ...preferKnownTypes(known, hop.hostKey),
+    authHandler,
   };
   try {
     return await new NodeSSH().connect(config);
   } catch (error) {
     sock.destroy();
-    throw explain(dial, error, refused);
+    throw explain(hop, error, refused);
   }
 }
 
-const openSocket = (dial: Dial): Promise<Duplex> =>
+const openSocket = (hop: Hop): Promise<Duplex> =>
   new Promise((resolve, reject) => {
-    const socket = dialTcp({ host: dial.host, port: dial.port, noDelay: true, keepAlive: true });
+    const socket = dialTcp({ host: hop.host, port: hop.port, noDelay: true, keepAlive: true });
     const timer =
-      dial.perDialTimeout === 0
+      hop.perDialTimeout === 0
         ? undefined
         : setTimeout(() => {
-            socket.destroy(new Error(`no answer within ${dial.perDialTimeout.toString()} s`));
-          }, dial.perDialTimeout * 1000);
+            socket.destroy(new Error(`no answer within ${hop.perDialTimeout.toString()} s`));
+          }, hop.perDialTimeout * 1000);
     socket.once("connect", () => {
       clearTimeout(timer);
       resolve(socket);
@@ -148,37 +146,43 @@ function knownHostsFiles(): string[] {
 }
 
 /** Errors that another dial would not mend are told at once; the others are passed on for a retry. */
-function explain(dial: Dial, error: unknown, refused: Refusal | undefined): unknown {
-  const nothing = { tried: "connect", host: endpoint(dial), outcome: "nothing was changed" };
+function explain(hop: Hop, error: unknown, refused: Refusal | undefined): unknown {
+  const nothing = { tried: "connect", host: endpoint(hop), outcome: "nothing was changed" };
   if (refused) return new HostError({ ...nothing, ...refused }, error);
   const message = messageOf(error);
   if (/authentication methods failed/i.test(message))
     return new HostError(
       {
         ...nothing,
-        reason: `${dial.user} was not let in: the host accepted none of ${credentialsOf(dial)}`,
+        reason: `${hop.user} was not let in: the host accepted none of ${triedOf(hop)}`,
         remedy:
-          "give a key that the host knows: lbshield:privateKey, LBSHIELD_PRIVATE_KEY, the SSH agent, or connection.privateKey",
-      },
-      error,
-    );
-  if (/privateKey|passphrase|key format/i.test(message))
-    return new HostError(
-      {
-        ...nothing,
-        reason: `the private key cannot be used: ${message}`,
-        remedy: "privateKey is the key's content in OpenSSH or PEM form; an encrypted one needs privateKeyPassword",
+          "give a key that the host knows: connection.privateKey, lbshield:privateKey, LBSHIELD_PRIVATE_KEY or the SSH agent",
       },
       error,
     );
   return error;
 }
 
-function credentialsOf(dial: Dial): string {
-  const tried = [
-    ...(dial.agentSocketPath === undefined ? [] : ["the agent's keys"]),
-    ...(dial.privateKey === undefined ? [] : ["the private key"]),
-    ...(dial.password === undefined ? [] : ["the password"]),
-  ];
-  return tried.length === 0 ? "(no key, agent or password was given)" : tried.join(", ");
+const triedOf = ({ credentials }: Hop): string =>
+  credentials.length === 0 ? "(no key, agent or password was given)" : credentials.map((c) => c.from).join(", ");
+
+/** A credential as ssh2 takes it. A key that cannot be read is an error now: ssh2 would pass over it in silence. */
+function authentication(hop: Hop, credential: Credential): AnyAuthMethod {
+  const { user: username } = hop;
+  if ("agent" in credential) return { type: "agent", username, agent: credential.agent };
+  if ("password" in credential) return { type: "password", username, password: credential.password };
+  const { privateKey: key, passphrase } = credential;
+  const parsed = utils.parseKey(key, passphrase);
+  if (parsed instanceof Error)
+    throw new HostError(
+      {
+        tried: "connect",
+        host: endpoint(hop),
+        outcome: "nothing was changed",
+        reason: `${credential.from} cannot be used: ${parsed.message}`,
+        remedy: "it is the key's content in OpenSSH or PEM form; an encrypted one needs privateKeyPassword",
+      },
+      parsed,
+    );
+  return { type: "publickey", username, key, ...(passphrase === undefined ? {} : { passphrase }) };
 }

@@ -4,7 +4,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { SECRET_MEMBERS } from "../../provider/host/connection";
 
 /**
- * How to reach a host over SSH; the connection arguments of @pulumi/command, so that one object serves both. The
+ * How to reach a host over SSH; the connection arguments of `@pulumi/command`, so that one object serves both. The
  * host's key is always verified: by `hostKey`, or by known_hosts.
  */
 export type ConnectionArgs = types.input.remote.ConnectionArgs;

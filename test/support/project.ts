@@ -42,7 +42,7 @@ export class Project {
       NO_COLOR: "1",
       ...options.env,
     };
-    delete this.env["SSH_AUTH_SOCK"];
+    delete this.env.SSH_AUTH_SOCK;
   }
 
   static async create(options: ProjectOptions): Promise<Project> {
@@ -103,7 +103,7 @@ export class Project {
   async state(): Promise<Map<string, Record<string, unknown>>> {
     const text = await this.must("stack", "export");
     const { deployment } = JSON.parse(text) as { deployment: { resources?: Record<string, unknown>[] } };
-    return new Map((deployment.resources ?? []).map((r) => [String(r["urn"]).split("::").at(-1) ?? "", r]));
+    return new Map((deployment.resources ?? []).map((r) => [String(r.urn).split("::").at(-1) ?? "", r]));
   }
 
   remove(): void {
