@@ -30,8 +30,8 @@ export async function openSsh(hops: readonly Hop[]): Promise<Shell> {
       stdout: channel,
       stderr: channel.stderr,
       onEnd: (done) => {
-        channel.on("close", (code: number | null) => {
-          done(code === null ? "the host is gone" : `ended with ${code.toString()}`);
+        channel.on("close", (code: unknown) => {
+          done(typeof code === "number" ? `ended with ${code.toString()}` : "the host is gone");
         });
       },
       close,
