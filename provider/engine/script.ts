@@ -4,6 +4,7 @@ import { sysctlPath } from "../kernel/sysctl/sysctl";
 import { LEDGER, ORIGINALS, RESOURCES, originalFile, printRecord, recordFile } from "./ledger";
 import { type Plan, type SysctlWrite } from "./plan";
 import { snapshotScript } from "./snapshot";
+import { cooledScript, unwarmScript, warmScript } from "./warm";
 
 /** How long to wait for another stack's transaction, in seconds. */
 const LOCK_WAIT = 60;
@@ -48,9 +49,11 @@ ${file('"$LBS/forward.nft"', nftFile(forward))}
 ${file('"$LBS/reverse.nft"', nftFile(reverse))}
 ${file('"$LBS/undo"', undoSteps(plan))}
 ${[...plan.ledger.keepOriginals].map(([key, value]) => replace(originalFile(key), value)).join("\n")}
+${warmScript(plan)}
 ${writes(plan.sysctlBefore)}
 [ -n "$failed" ] || nft -f "$LBS/forward.nft" || failed=1
 [ -n "$failed" ] || touch "$LBS/applied"
+${cooledScript(plan)}
 ${writes(plan.sysctlAfter)}
 if [ -n "$failed" ]; then ${runUndo} exit 71; fi
 ( ${snapshotScript(sysctls)} ) || { ${runUndo} exit 71; }
@@ -64,6 +67,7 @@ const replace = (path: string, content: string): string =>
 function undoSteps(plan: Plan): string {
   const back = [...plan.sysctlBefore, ...plan.sysctlAfter].toReversed();
   return `undone=
+${unwarmScript(plan)}
 [ ! -e "$LBS/applied" ] || nft -f "$LBS/reverse.nft" || undone=no
 ${back.map(restore).join("\n")}
 rm -f ${[...plan.ledger.keepOriginals.keys()].map((key) => quote(originalFile(key))).join(" ")} "$LBS/undo"

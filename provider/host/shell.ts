@@ -26,7 +26,7 @@ export interface Shell {
  * What runs on the host. It becomes root if it must; makes a private folder; then reads frames. A frame that came in
  * part (the connection died) is not run. Whatever ends the shell, the connection's end above all, an `undo` that a
  * transaction has left in the folder is run first. Descriptor 9 is the lock: on a folder that is always there, so that
- * no lock file stays behind. No single quotes and no newlines: a login shell passes it on between single quotes.
+ * no lock file stays behind. Descriptor 8 is a way to send a packet before a reply is due. No single quotes and no newlines: a login shell passes it on between single quotes.
  */
 const BOOT = [
   `[ "$(id -u)" = 0 ] || exec sudo -n -- sh -c "$0" "$0"`,
@@ -37,7 +37,7 @@ const BOOT = [
   `trap "" PIPE`,
   `trap "[ ! -e $LBS/undo ] || ( . $LBS/undo ); rm -rf $LBS" EXIT`,
   `trap "exit 1" HUP INT TERM`,
-  `exec 9</run`,
+  `exec 9</run 8>&2`,
   `echo lbshield-ready`,
   `while read -r id length; do head -c "$length" >"$LBS/script"`,
   `[ "$(wc -c <"$LBS/script")" -eq "$length" ] || break`,

@@ -36,7 +36,8 @@ let before: string;
 beforeEach(async () => {
   shell = await openNamespace();
   const made = await shell.run(
-    `nft '${OPERATORS}' && sysctl -qw net.ipv4.tcp_sack=0 net.netfilter.nf_conntrack_udp_timeout=17`,
+    // One tracked connection: conntrack is awake, and no sample waits for it to warm up.
+    `nft '${OPERATORS}' && sysctl -qw net.ipv4.tcp_sack=0 net.netfilter.nf_conntrack_udp_timeout=17 net.netfilter.nf_conntrack_icmp_timeout=1000 && ping -q -c 1 127.0.0.1 >/dev/null`,
   );
   expect(made).toMatchObject({ code: 0, stderr: "" });
   before = await fingerprint(shell);

@@ -210,6 +210,23 @@ test("an operator's own `ct state invalid drop` is no obstacle, whenever it was 
   await lab.exec(1, "nft delete table ip operator");
 });
 
+test("connections from before the first rule live on, though conntrack was idle and an operator drops what is invalid", async () => {
+  expect(await lab.conntrackCount(1)).toBe(0);
+  const [whole = 0] = await downloads(1, 5);
+  const running = downloads(8, 5);
+  const session = lab.ssh(1, "for i in 1 2 3 4 5 6 7 8 9 10; do echo $i; sleep 0.5; done");
+  await new Promise((done) => setTimeout(done, 1000));
+  const rule = await new Rule().create(web());
+  await lab.exec(
+    1,
+    "nft 'table ip operator { chain input { type filter hook input priority 0; ct state invalid drop; }; }'",
+  );
+  expect(await running).toEqual(Array(8).fill(whole));
+  expect((await session).stdout.trim().split("\n")).toHaveLength(10);
+  await rule.delete();
+  await lab.exec(1, "nft delete table ip operator");
+});
+
 test("management access stays while rules come, change and go", async () => {
   const session = lab.ssh(1, "for i in 1 2 3 4 5 6 7 8; do echo $i; sleep 0.5; done");
   const rule = await new Rule().create(web());

@@ -91,7 +91,7 @@ note "cookie_valid: $valid before, $now after. The proxy, not the server, shook 
 step "With protection: $(commas $SYNS) spoofed SYNs leave nothing, and the page loads all the while"
 loaded=0 missed=0
 show '$' tools/lab/lab.sh syns "$VIP" 80 "$SYNS" '&'
-lab syns "$VIP" 80 "$SYNS" >"$tmp/out" 2>&1 &
+lab syns "$VIP" 80 "$SYNS" >"$tmp/out" 2>&1 8<&- &
 child=$!
 show 'client$' "curl http://$VIP/id   # again and again"
 while kill -0 "$child" 2>/dev/null; do

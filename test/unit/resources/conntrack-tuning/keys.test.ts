@@ -1,9 +1,6 @@
-import { existsSync } from "node:fs";
-
-import { sysctlPath } from "../../../../provider/kernel/sysctl/sysctl";
 import { compile } from "../../../../provider/resources/conntrack-tuning/compile";
 import { decompile } from "../../../../provider/resources/conntrack-tuning/decompile";
-import { TIMEOUTS, type TimeoutName, VALUES, timeoutKey } from "../../../../provider/resources/conntrack-tuning/keys";
+import { TIMEOUTS, VALUES } from "../../../../provider/resources/conntrack-tuning/keys";
 import { type ConntrackTuningArgs, conntrackTuning } from "../../../../provider/resources/conntrack-tuning/model";
 
 const values = (args: ConntrackTuningArgs) =>
@@ -43,17 +40,6 @@ test("every property has a key of its own, and the model has every timeout", () 
   const keys = [...Object.values(VALUES).map((v) => v.key), ...wanted.map(String)];
   expect(new Set(keys).size).toBe(keys.length);
 });
-
-/** Absent where the kernel was built without that protocol, or is older than the timeout. */
-const MAY_BE_ABSENT = /^(?:sctp|gre)/;
-const conntrack = existsSync("/proc/sys/net/netfilter/nf_conntrack_generic_timeout") ? test : test.skip;
-
-conntrack.each((Object.keys(TIMEOUTS) as TimeoutName[]).filter((name) => !MAY_BE_ABSENT.test(name)))(
-  "this machine's kernel has the timeout %s",
-  (name) => {
-    expect(existsSync(sysctlPath(timeoutKey(name)))).toBe(true);
-  },
-);
 
 describe("read back", () => {
   test.each([

@@ -1,0 +1,42 @@
+/**
+ * A host whose conntrack has been idle knows none of its live connections. If our rules woke it with tcp_loose=0, all
+ * of them would be invalid: an operator's `ct state invalid drop` would cut them, the SSH session that carries this
+ * change first of all. So conntrack is woken with tcp_loose=1, a second before: what sends a packet meanwhile is taken
+ * up. (Measured: without it 4 of 4 connections broke, and the session froze for good.)
+ */
+import { sysctlPath } from "../kernel/sysctl/sysctl";
+import { TABLE_REF } from "./desired";
+import { type Plan } from "./plan";
+
+const LOOSE = sysctlPath("net.netfilter.nf_conntrack_tcp_loose");
+const COUNT = sysctlPath("net.netfilter.nf_conntrack_count");
+const CHAIN = `${TABLE_REF} warm`;
+
+/** Only the first rules of a host wake it; conntrack that tracks anything, our own session at least, is awake. */
+const wakes = ({ nft }: Plan): boolean => nft.forward.some((line) => line.id === "table") && nft.target.size > 0;
+
+/** Before the values and rules. A line to descriptor 8 is a packet of our own session. */
+export const warmScript = (plan: Plan): string =>
+  wakes(plan)
+    ? `if [ "$(cat ${COUNT})" = 0 ] && cat ${LOOSE} >"$LBS/loose" && echo 1 >${LOOSE}; then
+  nft "add table ${TABLE_REF}; add chain ${CHAIN} { type filter hook prerouting priority -199 ; }; add rule ${CHAIN} ct state new" || failed=1
+  echo >&8
+  sleep 1
+  cat "$LBS/loose" >${LOOSE}
+fi`
+    : "";
+
+/** After the rules, which keep conntrack awake from now on. */
+export const cooledScript = (plan: Plan): string =>
+  wakes(plan)
+    ? `[ ! -e "$LBS/loose" ] || [ -n "$failed" ] || { nft "flush chain ${CHAIN}; delete chain ${CHAIN}" && rm "$LBS/loose"; } || failed=1`
+    : "";
+
+/** The way back, before anything else: wherever the change was cut off. */
+export const unwarmScript = (plan: Plan): string =>
+  wakes(plan)
+    ? `if [ -e "$LBS/loose" ]; then
+  cat "$LBS/loose" >${LOOSE}; rm "$LBS/loose"
+  [ -e "$LBS/applied" ] || nft "add table ${TABLE_REF}; delete table ${TABLE_REF}" || undone=no
+fi`
+    : "";
