@@ -33,6 +33,9 @@ const set = (key: string, value: string): string =>
 const writes = (some: readonly SysctlWrite[]): string =>
   some.map((w) => `[ -n "$failed" ] || ${set(w.key, w.to)}`).join("\n");
 
+/** A file of the ledger before it is whole. */
+const NEXT = `${LEDGER}/next`;
+
 /** Folders that have become empty go: a host that was given back has nothing of ours. */
 const TIDY = `rmdir ${RESOURCES} ${ORIGINALS} ${LEDGER} 2>/dev/null || :`;
 
@@ -60,9 +63,11 @@ if [ -n "$failed" ]; then ${runUndo} exit 71; fi
 `;
 }
 
-/** By a new file and a rename, so that a reader sees the old or the new. */
+/** By a new file and a rename, so that a reader sees the old or the new. (cat tells of a full disk; printf does not.) */
 const replace = (path: string, content: string): string =>
-  `[ -n "$failed" ] || { printf "%s" ${quote(content)} >${quote(`${path}.new`)} && mv ${quote(`${path}.new`)} ${quote(path)}; } || failed=1`;
+  `[ -n "$failed" ] || { cat >${NEXT} && mv ${NEXT} ${quote(path)}; } <<"LBSHIELD_FILE" || failed=1
+${content}
+LBSHIELD_FILE`;
 
 function undoSteps(plan: Plan): string {
   const back = [...plan.sysctlBefore, ...plan.sysctlAfter].toReversed();
@@ -71,6 +76,7 @@ ${unwarmScript(plan)}
 [ ! -e "$LBS/applied" ] || nft -f "$LBS/reverse.nft" || undone=no
 ${back.map(restore).join("\n")}
 rm -f ${[...plan.ledger.keepOriginals.keys()].map((key) => quote(originalFile(key))).join(" ")} "$LBS/undo"
+rm -f ${RESOURCES}/*.new ${ORIGINALS}/*.new
 ${TIDY}
 [ -z "$undone" ]`;
 }

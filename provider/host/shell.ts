@@ -29,7 +29,7 @@ export interface Shell {
  * no lock file stays behind. Descriptor 8 is a way to send a packet before a reply is due. No single quotes and no newlines: a login shell passes it on between single quotes.
  */
 const BOOT = [
-  `[ "$(id -u)" = 0 ] || exec sudo -n -- sh -c "$0" "$0"`,
+  `[ "$(id -u)" = 0 ] || exec sudo -n -- sh -c "$1" lbshield "$1"`,
   `export LC_ALL=C PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"`,
   `umask 077`,
   `LBS=$(mktemp -d /run/lbshield.XXXXXX) || exit 74`,
@@ -48,8 +48,8 @@ const BOOT = [
 ].join("; ");
 
 /** The command that starts the shell, for any login shell that knows single quotes. */
-export const SHELL_COMMAND = `sh -c '${BOOT}' '${BOOT}'`;
-export const SHELL_ARGV: readonly string[] = ["sh", "-c", BOOT, BOOT];
+export const SHELL_COMMAND = `sh -c '${BOOT}' lbshield '${BOOT}'`;
+export const SHELL_ARGV: readonly string[] = ["sh", "-c", BOOT, "lbshield", BOOT];
 
 const READY = "lbshield-ready\n";
 

@@ -1,13 +1,13 @@
-import type { types } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 
-import { SECRET_MEMBERS } from "../../provider/host/connection";
+import { type ConnectionArgs as Args, SECRET_MEMBERS } from "../../provider/host/connection";
+import { type Inputs } from "./inputs";
 
 /**
  * How to reach a host over SSH; the connection arguments of `@pulumi/command`, so that one object serves both. The
  * host's key is always verified: by `hostKey`, or by known_hosts.
  */
-export type ConnectionArgs = types.input.remote.ConnectionArgs;
+export type ConnectionArgs = Inputs<Args>;
 
 /** Keys and passwords become secrets one by one: a single secret member would make the whole object unreadable. */
 export function protect(connection: pulumi.Input<ConnectionArgs>): pulumi.Input<ConnectionArgs> {

@@ -4,11 +4,18 @@ set -eu
 cd "$(dirname "$0")/../.."
 stamp=node_modules/.installed-lock.json
 
+# The package under its own name, so that a program in this clone (the quick start) finds what a user's would. Any run
+# of npm removes it as a stranger.
+link_ourselves() { ln -sfn .. node_modules/pulumi-lbshield; }
+
 exec 9<package-lock.json
 flock 9 # two makes in one clone
 
 # The content, not its time: git sets times as it likes. npm ci empties node_modules, the stamp with it.
-cmp -s package-lock.json "$stamp" && exit 0
+if cmp -s package-lock.json "$stamp"; then
+  link_ourselves
+  exit 0
+fi
 
 echo "Installing npm packages" >&2
 # One install script is needed, that of `node`. The others build native code that nothing here uses, or reach for the
@@ -24,6 +31,5 @@ npm ci $quiet </dev/null >&2 || {
 }
 npm rebuild node --foreground-scripts --loglevel=error </dev/null >&2
 node_modules/.bin/node -e 'process.exit(parseInt(process.versions.node) < 22 ? 1 : 0)'
-# The package under its own name, so that a program in this clone (the quick start) finds what a user's would.
-ln -sfn .. node_modules/pulumi-lbshield
+link_ourselves
 cp package-lock.json "$stamp"

@@ -1,0 +1,106 @@
+/** Law 5: a change that is cut off between its steps is undone by the host itself. */
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { type Declaration } from "../../provider/engine/desired";
+import { makePlan } from "../../provider/engine/plan";
+import { LOCK, applyScript } from "../../provider/engine/script";
+import { parseSnapshot, snapshotScript } from "../../provider/engine/snapshot";
+import { changeHost } from "../../provider/engine/transaction";
+import { type Shell } from "../../provider/host/shell";
+import { openSsh } from "../../provider/host/ssh";
+import { LAYOUTS } from "../../provider/resources/layout";
+import { SYNPROXY_RULE } from "../../provider/resources/synproxy-rule";
+import { Lab } from "../support/lab";
+
+let lab: Lab;
+let before: string;
+let rule: Declaration;
+
+beforeAll(async () => {
+  lab = await Lab.up("lost", "10.89", 1);
+  await lab.exec(1, "mkdir -p /run/mount"); // mount(8) makes it, below
+  before = await lab.fingerprint(1);
+  rule = declare("shop/test");
+});
+
+afterAll(async () => {
+  await lab.down();
+});
+
+/** The same rule in one stack or another. */
+function declare(stack: string): Declaration {
+  const name = `synproxy/${stack}/web`;
+  const match = { destinations: [lab.host(1).vip()], ports: [80, "90-99"] };
+  const compiled = SYNPROXY_RULE.compile(name, SYNPROXY_RULE.model.parse({ chain: "input", match }));
+  return { name, label: `SynproxyRule web (${stack})`, ...compiled };
+}
+
+const open = (): Promise<Shell> => {
+  const { address, user, hostKey, privateKey } = lab.host(1);
+  const credentials = [{ from: "the test", privateKey }];
+  return openSsh([{ host: address, port: 22, user, hostKey, credentials, dialErrorLimit: 1, perDialTimeout: 5 }]);
+};
+
+/** Takes the lock and applies the rule, but does not keep it. */
+async function applyOnly(shell: Shell): Promise<void> {
+  const keys = rule.wanted.flatMap(({ object }) => (object.kind === "sysctl" ? [object.key] : []));
+  const look = await shell.run(`${LOCK}\n${snapshotScript(keys)}`);
+  const plan = makePlan({ put: rule }, parseSnapshot(look.stdout), LAYOUTS);
+  expect(await shell.run(applyScript(plan, keys))).toMatchObject({ code: 0 });
+  expect(await lab.fingerprint(1)).not.toBe(before);
+}
+
+/** Waits until the host is as it was, for at most five seconds. */
+async function expectUndone(): Promise<void> {
+  for (let i = 0; i < 50 && (await lab.fingerprint(1)) !== before; i++) await sleep(100);
+  expect(await lab.fingerprint(1)).toBe(before);
+}
+
+test("the connection is closed", async () => {
+  const shell = await open();
+  await applyOnly(shell);
+  shell.close();
+  await expectUndone();
+});
+
+test("the host's sshd ends the session", async () => {
+  const shell = await open();
+  await applyOnly(shell);
+  await lab.exec(1, "pkill -f '[s]shd: root@notty'");
+  await expectUndone();
+  expect(shell.alive).toBe(false);
+  await expect(shell.run("true")).rejects.toThrow(/the connection was lost[^]*is undone by the host itself/);
+});
+
+test("the root shell is told to end", async () => {
+  const shell = await open();
+  await applyOnly(shell);
+  await lab.exec(1, "pkill -TERM -f '[l]bshield-ready'");
+  await expectUndone();
+  shell.close();
+});
+
+test("the disk is full: nothing is begun, or all of it is undone", async () => {
+  await lab.exec(
+    1,
+    "mkdir -p /var/lib/lbshield && mount -t tmpfs -o size=4k full /var/lib/lbshield && head -c 4096 /dev/zero >/var/lib/lbshield/fill",
+  );
+  const shell = await open();
+  await expect(changeHost(shell, { put: rule }, LAYOUTS)).rejects.toThrow(/No space left on device/);
+  shell.close();
+  await lab.exec(1, "umount /var/lib/lbshield && rmdir /var/lib/lbshield");
+  await expectUndone();
+});
+
+test("another change waits for the lock, and what it finds is whole", async () => {
+  const [first, second] = [await open(), await open()];
+  await applyOnly(first);
+  const other = changeHost(second, { put: declare("shop/prod") }, LAYOUTS);
+  await sleep(500);
+  first.close();
+  // The first was undone before its lock was free: the same key belongs to nobody.
+  expect((await other).changed).toBe(true);
+  await changeHost(second, { remove: declare("shop/prod") }, LAYOUTS);
+  second.close();
+  await expectUndone();
+});
