@@ -28,6 +28,7 @@ export interface SysctlWrite {
   readonly to: string;
 }
 
+/** What leads from one state of a host to another. */
 export interface Plan {
   /** Values that the new rules stand on, written before them. */
   readonly sysctlBefore: readonly SysctlWrite[];
@@ -35,8 +36,8 @@ export interface Plan {
   /** Values given back, written after the rules are gone. */
   readonly sysctlAfter: readonly SysctlWrite[];
   readonly ledger: {
-    readonly write?: LedgerRecord;
-    readonly remove?: string;
+    readonly write: readonly LedgerRecord[];
+    readonly remove: readonly string[];
     readonly keepOriginals: ReadonlyMap<string, string>;
     readonly dropOriginals: readonly string[];
   };
@@ -46,8 +47,8 @@ export const isEmpty = (plan: Plan): boolean =>
   plan.sysctlBefore.length === 0 &&
   plan.nft.forward.length === 0 &&
   plan.sysctlAfter.length === 0 &&
-  plan.ledger.write === undefined &&
-  plan.ledger.remove === undefined;
+  plan.ledger.write.length === 0 &&
+  plan.ledger.remove.length === 0;
 
 /** What is wanted is wanted by somebody else, differently. */
 export class Conflict extends Error {
@@ -60,25 +61,46 @@ export class Conflict extends Error {
   }
 }
 
-export function makePlan(change: Change, now: Snapshot, layouts: readonly Layout[]): Plan {
+/** The host as it should be after a change. Throws a Conflict when it cannot be. */
+export function after(change: Change, now: Snapshot, layouts: readonly Layout[]): Snapshot {
   const names = namesOf(change);
-  const wanted = "put" in change ? change.put.wanted : [];
-  const old = now.records.find((r) => names.includes(r.name));
-  const target = nftTarget(change, names, now, layouts);
-  const values = planSysctls(names, wanted, old?.wanted ?? [], now);
-  const write = "put" in change && !sameDeclaration(old, change.put) ? toRecord(change.put) : undefined;
+  const put = "put" in change ? change.put : undefined;
+  const old = now.records.filter((r) => names.includes(r.name));
+  const values = valuesAfter(
+    names,
+    put?.wanted ?? [],
+    old.flatMap((r) => r.wanted),
+    now,
+  );
+  const others = now.records.filter((r) => !names.includes(r.name));
   return {
-    ...values.writes,
+    nft: tableAfter(change, names, now, layouts),
+    ...values,
+    records: [...others, ...(put ? [toRecord(put)] : [])],
+  };
+}
+
+/** Pure difference: the same for one change and for a thousand. */
+export function planBetween(now: Snapshot, next: Snapshot): Plan {
+  const writes = [...next.sysctl].flatMap(([key, to]): SysctlWrite[] => {
+    const from = now.sysctl.get(key);
+    return from === undefined || from === to ? [] : [{ key, from, to }];
+  });
+  const before = new Map(now.records.map((r) => [r.name, r]));
+  const names = new Set(next.records.map((r) => r.name));
+  return {
+    sysctlBefore: writes.filter((w) => next.originals.has(w.key)),
     nft: {
-      forward: nftScript(TABLE_REF, now.nft, target),
-      reverse: nftScript(TABLE_REF, target, now.nft),
-      target,
+      forward: nftScript(TABLE_REF, now.nft, next.nft),
+      reverse: nftScript(TABLE_REF, next.nft, now.nft),
+      target: next.nft,
     },
+    sysctlAfter: writes.filter((w) => !next.originals.has(w.key)),
     ledger: {
-      ...(write ? { write } : {}),
-      ...(old && ("remove" in change || old.name !== change.put.name) ? { remove: old.name } : {}),
-      keepOriginals: values.keepOriginals,
-      dropOriginals: values.dropOriginals,
+      write: next.records.filter((r) => !sameDeclaration(before.get(r.name), r)),
+      remove: [...before.keys()].filter((name) => !names.has(name)),
+      keepOriginals: new Map([...next.originals].filter(([key]) => !now.originals.has(key))),
+      dropOriginals: [...now.originals.keys()].filter((key) => !next.originals.has(key)),
     },
   };
 }
@@ -88,7 +110,7 @@ const namesOf = (change: Change): readonly string[] =>
   "remove" in change ? [change.remove.name] : [change.put.name, ...(change.was === undefined ? [] : [change.was])];
 
 /** The table as it should be: others' objects as they stand, ours as declared, what is nobody's gone. */
-function nftTarget(change: Change, names: readonly string[], now: Snapshot, layouts: readonly Layout[]): NftObjects {
+function tableAfter(change: Change, names: readonly string[], now: Snapshot, layouts: readonly Layout[]): NftObjects {
   const put = "put" in change ? change.put : undefined;
   const own = (put?.wanted ?? []).map((w) => w.object).filter((o): o is NftObject => o.kind !== "sysctl");
   const others = now.records.filter((r) => !names.includes(r.name));
@@ -137,22 +159,16 @@ export function overlappingOwner(o: Element, now: NftObjects): string | undefine
   return undefined;
 }
 
-interface SysctlPlan {
-  readonly writes: Pick<Plan, "sysctlBefore" | "sysctlAfter">;
-  readonly keepOriginals: ReadonlyMap<string, string>;
-  readonly dropOriginals: readonly string[];
-}
-
 /** Values are claims: the first keeps what was there before, the last to go puts it back. */
-function planSysctls(
+function valuesAfter(
   names: readonly string[],
   wanted: readonly Wanted[],
   old: readonly Wanted[],
   now: Snapshot,
-): SysctlPlan {
+): Pick<Snapshot, "sysctl" | "originals"> {
   const claims = claimsBut(now.records, names);
-  const keepOriginals = new Map<string, string>();
-  const sysctlBefore = sysctlsOf(wanted).flatMap((claim) => {
+  const [sysctl, originals] = [new Map(now.sysctl), new Map(now.originals)];
+  for (const claim of sysctlsOf(wanted)) {
     const value = agree(claim, claims);
     const found = now.sysctl.get(claim.key);
     if (found === undefined)
@@ -160,18 +176,17 @@ function planSysctls(
         `${claim.key} does not exist on this host`,
         "is the kernel module that brings it loaded (nf_conntrack), and is this kernel recent enough for it?",
       );
-    if (!now.originals.has(claim.key)) keepOriginals.set(claim.key, found);
-    return sysctlServes(value, found) ? [] : [{ key: claim.key, from: found, to: value.value }];
-  });
-  const released = sysctlsOf(old)
-    .map((s) => s.key)
-    .filter((key) => !sysctlsOf(wanted).some((s) => s.key === key))
-    .filter((key) => !claims.some((c) => c.wanted.object.kind === "sysctl" && c.wanted.object.key === key));
-  const sysctlAfter = released.flatMap((key) => {
-    const [from, to] = [now.sysctl.get(key), now.originals.get(key)];
-    return from === undefined || to === undefined || from === to ? [] : [{ key, from, to }];
-  });
-  return { writes: { sysctlBefore, sysctlAfter }, keepOriginals, dropOriginals: released };
+    if (!originals.has(claim.key)) originals.set(claim.key, found);
+    if (!sysctlServes(value, found)) sysctl.set(claim.key, value.value);
+  }
+  const kept = new Set([...sysctlsOf(wanted), ...sysctlsOf(claims.map((c) => c.wanted))].map((s) => s.key));
+  for (const { key } of sysctlsOf(old)) {
+    const original = now.originals.get(key);
+    if (kept.has(key)) continue;
+    if (original !== undefined && now.sysctl.has(key)) sysctl.set(key, original);
+    originals.delete(key);
+  }
+  return { sysctl, originals };
 }
 
 /** The value that serves all who claim a key. */

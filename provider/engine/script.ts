@@ -94,8 +94,8 @@ export function keepScript({ ledger }: Plan): string {
   const drops = ledger.dropOriginals.map((key) => quote(originalFile(key)));
   return `
 failed=
-${ledger.write ? replace(recordFile(ledger.write.name), printRecord(ledger.write)) : ""}
-${ledger.remove === undefined ? "" : `rm -f ${quote(recordFile(ledger.remove))} || failed=1`}
+${ledger.write.map((record) => replace(recordFile(record.name), printRecord(record))).join("\n")}
+${ledger.remove.map((name) => `[ -n "$failed" ] || rm -f ${quote(recordFile(name))} || failed=1`).join("\n")}
 if [ -n "$failed" ]; then ${runUndo} ${UNLOCK}; exit 74; fi
 rm -f ${drops.join(" ")} "$LBS/undo" "$LBS/applied"
 ${TIDY}

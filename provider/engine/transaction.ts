@@ -1,5 +1,5 @@
 /**
- * One change of one host, under a lock: look, plan, apply with the reverse at hand, read back, then keep or undo. Three
+ * The changes of one host, under a lock: look, plan, apply with the reverse at hand, read back, then keep or undo. Three
  * round trips, whatever the size of the change. The dead-man guard (a host that undoes by itself when nobody confirms)
  * takes its place between apply and keep.
  */
@@ -7,8 +7,18 @@ import { HostError } from "../errors";
 import { type Reply, type Shell } from "../host/shell";
 import { nftId } from "../kernel/nftables/objects";
 import { type Line } from "../kernel/nftables/script";
-import { type Layout } from "./desired";
-import { type Change, Conflict, type Plan, differences, isEmpty, makePlan, overlappingOwner, takenBy } from "./plan";
+import { type Layout, ownerOf } from "./desired";
+import {
+  type Change,
+  Conflict,
+  type Plan,
+  after,
+  differences,
+  isEmpty,
+  overlappingOwner,
+  planBetween,
+  takenBy,
+} from "./plan";
 import { LOCK, UNLOCK, applyScript, keepScript, undoScript } from "./script";
 import { type Snapshot, parseSnapshot, snapshotScript } from "./snapshot";
 
@@ -26,42 +36,109 @@ export async function readHost(shell: Shell, sysctls: readonly string[]): Promis
   return parseSnapshot(reply.stdout);
 }
 
-export async function changeHost(shell: Shell, change: Change, layouts: readonly Layout[]): Promise<Outcome> {
-  const what = {
-    tried: "put" in change ? "apply" : "remove",
-    resource: "put" in change ? change.put.label : change.remove.label,
-    host: shell.host,
-  };
-  const sysctls = sysctlsOf(change);
+/**
+ * Many changes as one transaction. A change that cannot be (a conflict, an object that the kernel refuses) is left out
+ * and fails alone; the others stand. The results are in the order of the changes.
+ */
+export async function changeHost(
+  shell: Shell,
+  changes: readonly Change[],
+  layouts: readonly Layout[],
+): Promise<PromiseSettledResult<Outcome>[]> {
+  const batch = new Batch(shell, changes);
+  const sysctls = [...new Set(changes.flatMap(sysctlsOf))];
   const look = await shell.run(`${LOCK}\n${snapshotScript(sysctls)}`);
   if (look.code !== 0) {
     await shell.run(UNLOCK);
-    throw toolError(what, look);
+    return batch.failAll((what) => toolError(what, look));
   }
-  let plan: Plan;
   const before = parseSnapshot(look.stdout);
-  try {
-    plan = makePlan(change, before, layouts);
-  } catch (error) {
-    await shell.run(UNLOCK);
-    throw conflict(what, error);
+  for (;;) {
+    const plan = planBetween(before, batch.fold(before, layouts));
+    if (isEmpty(plan)) {
+      await shell.run(UNLOCK);
+      return batch.keepAll({ seen: before, changed: false });
+    }
+    const applied = await shell.run(applyScript(plan, sysctls));
+    if (applied.code !== 0) {
+      const guilty = undoFailed(applied) ? [] : batch.guilty(applied, plan);
+      if (guilty.length > 0) {
+        batch.fail(guilty, (what) => applyError(what, applied, plan, before));
+        continue;
+      }
+      await shell.run(UNLOCK);
+      return batch.failAll((what) => applyError(what, applied, plan, before));
+    }
+    const seen = parseSnapshot(applied.stdout);
+    const wrong = differences(plan, seen);
+    const last = await shell.run(wrong.length > 0 ? undoScript() : keepScript(plan));
+    if (wrong.length > 0) return batch.failAll((what) => readBackError(what, wrong, last));
+    if (last.code !== 0)
+      return batch.failAll((what) => new HostError({ ...what, reason: last.stderr, outcome: undoOutcome(last) }));
+    return batch.keepAll({ seen, changed: true });
   }
-  if (isEmpty(plan)) {
-    await shell.run(UNLOCK);
-    return { seen: before, changed: false };
-  }
-  const applied = await shell.run(applyScript(plan, sysctls));
-  if (applied.code !== 0) {
-    await shell.run(UNLOCK);
-    throw applyError(what, applied, plan, before);
-  }
-  const seen = parseSnapshot(applied.stdout);
-  const wrong = differences(plan, seen);
-  const last = await shell.run(wrong.length > 0 ? undoScript() : keepScript(plan));
-  if (wrong.length > 0) throw readBackError(what, wrong, last);
-  if (last.code !== 0) throw new HostError({ ...what, reason: last.stderr, outcome: undoOutcome(last) });
-  return { seen, changed: true };
 }
+
+/** The changes of a transaction, and what became of each. */
+class Batch {
+  private readonly results = new Map<Change, PromiseSettledResult<Outcome>>();
+
+  constructor(
+    private readonly shell: Shell,
+    private readonly changes: readonly Change[],
+  ) {}
+
+  private get open(): Change[] {
+    return this.changes.filter((c) => !this.results.has(c));
+  }
+
+  /** The host after all that are still open, one on top of the other; those in conflict fail. */
+  fold(before: Snapshot, layouts: readonly Layout[]): Snapshot {
+    return this.open.reduce((now, change) => {
+      try {
+        return after(change, now, layouts);
+      } catch (error) {
+        this.fail([change], (what) => conflict(what, error));
+        return now;
+      }
+    }, before);
+  }
+
+  /** Whose fault a refusal is: the change whose object or value the tool names. */
+  guilty(reply: Reply, plan: Plan): Change[] {
+    const line = failedLine(reply.stderr, plan.nft.forward);
+    const object = line === undefined ? undefined : plan.nft.target.get(line.id);
+    const owner = object === undefined ? undefined : ownerOf(object);
+    const key = /^([a-z0-9_.-]+): /.exec(reply.stderr)?.[1];
+    return this.open.filter((c) => nameOf(c) === owner || (key !== undefined && sysctlsOf(c).includes(key)));
+  }
+
+  fail(changes: readonly Change[], reason: (what: What) => unknown): void {
+    for (const change of changes)
+      this.results.set(change, { status: "rejected", reason: reason(this.describe(change)) });
+  }
+
+  failAll(reason: (what: What) => unknown): PromiseSettledResult<Outcome>[] {
+    this.fail(this.open, reason);
+    return this.settled();
+  }
+
+  keepAll(value: Outcome): PromiseSettledResult<Outcome>[] {
+    for (const change of this.open) this.results.set(change, { status: "fulfilled", value });
+    return this.settled();
+  }
+
+  private settled(): PromiseSettledResult<Outcome>[] {
+    return this.changes.flatMap((change) => this.results.get(change) ?? []);
+  }
+
+  private describe(change: Change): What {
+    const [tried, { label }] = "put" in change ? ["apply", change.put] : ["remove", change.remove];
+    return { tried, resource: label, host: this.shell.host };
+  }
+}
+
+const nameOf = (change: Change): string => ("put" in change ? change.put.name : change.remove.name);
 
 const sysctlsOf = (change: Change): string[] =>
   "put" in change ? change.put.wanted.flatMap(({ object }) => (object.kind === "sysctl" ? [object.key] : [])) : [];
@@ -143,7 +220,9 @@ function readBackError(what: What, wrong: readonly string[], undo: Reply): HostE
   });
 }
 
+const undoFailed = (reply: Reply): boolean => reply.stdout.includes("@@undo-failed");
+
 const undoOutcome = (reply: Reply): string =>
-  reply.stdout.includes("@@undo-failed")
+  undoFailed(reply)
     ? "THE UNDO FAILED AS WELL: compare the host with its last declaration (pulumi refresh --preview-only)"
     : "undone, the host is as it was";

@@ -3,13 +3,14 @@ import fc from "fast-check";
 
 import { type Declaration, desiredLines } from "../../provider/engine/desired";
 import { observedLines, restrictTo } from "../../provider/engine/observed";
-import { changeHost, readHost } from "../../provider/engine/transaction";
+import { readHost } from "../../provider/engine/transaction";
 import { type Shell } from "../../provider/host/shell";
 import { CONNTRACK_TUNING } from "../../provider/resources/conntrack-tuning";
 import { LAYOUTS } from "../../provider/resources/layout";
 import { type ResourceType } from "../../provider/resources/resource";
 import { SYNPROXY_RULE } from "../../provider/resources/synproxy-rule";
 import { conntrackTuningArgs, synproxyRuleArgs } from "../support/arbitrary";
+import { changeOne } from "../support/change";
 import { fingerprint, openNamespace } from "../support/namespace";
 
 const CASES: readonly { type: ResourceType; args: fc.Arbitrary<object> }[] = [
@@ -37,7 +38,7 @@ beforeEach(async () => {
   shell = await openNamespace();
   const made = await shell.run(
     // One tracked connection: conntrack is awake, and no sample waits for it to warm up.
-    `nft '${OPERATORS}' && sysctl -qw net.ipv4.tcp_sack=0 net.netfilter.nf_conntrack_udp_timeout=17 net.netfilter.nf_conntrack_icmp_timeout=1000 && ping -q -c 1 127.0.0.1 >/dev/null`,
+    `nft '${OPERATORS}' && sysctl -qw net.ipv4.tcp_sack=0 net.netfilter.nf_conntrack_udp_timeout=17 && conntrack -I -p udp -s 192.0.2.1 -d 192.0.2.2 --sport 1 --dport 2 --timeout 9999 2>/dev/null`,
   );
   expect(made).toMatchObject({ code: 0, stderr: "" });
   before = await fingerprint(shell);
@@ -53,8 +54,8 @@ const declare = (type: ResourceType, args: object, name = "one"): Declaration =>
 };
 const keysOf = (d: Declaration): string[] =>
   d.wanted.flatMap(({ object }) => (object.kind === "sysctl" ? [object.key] : []));
-const put = (d: Declaration) => changeHost(shell, { put: d }, LAYOUTS);
-const remove = (d: Declaration) => changeHost(shell, { remove: d }, LAYOUTS);
+const put = (d: Declaration) => changeOne(shell, { put: d });
+const remove = (d: Declaration) => changeOne(shell, { remove: d });
 const look = (d: Declaration) => readHost(shell, keysOf(d));
 const expectInPlace = async (d: Declaration) => {
   expect(observedLines(d, await look(d), LAYOUTS)).toEqual(desiredLines(d));

@@ -2,14 +2,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { type Declaration } from "../../provider/engine/desired";
-import { makePlan } from "../../provider/engine/plan";
+import { after, planBetween } from "../../provider/engine/plan";
 import { LOCK, applyScript } from "../../provider/engine/script";
 import { parseSnapshot, snapshotScript } from "../../provider/engine/snapshot";
-import { changeHost } from "../../provider/engine/transaction";
 import { type Shell } from "../../provider/host/shell";
 import { openSsh } from "../../provider/host/ssh";
 import { LAYOUTS } from "../../provider/resources/layout";
 import { SYNPROXY_RULE } from "../../provider/resources/synproxy-rule";
+import { changeOne } from "../support/change";
 import { Lab } from "../support/lab";
 
 let lab: Lab;
@@ -45,7 +45,8 @@ const open = (): Promise<Shell> => {
 async function applyOnly(shell: Shell): Promise<void> {
   const keys = rule.wanted.flatMap(({ object }) => (object.kind === "sysctl" ? [object.key] : []));
   const look = await shell.run(`${LOCK}\n${snapshotScript(keys)}`);
-  const plan = makePlan({ put: rule }, parseSnapshot(look.stdout), LAYOUTS);
+  const now = parseSnapshot(look.stdout);
+  const plan = planBetween(now, after({ put: rule }, now, LAYOUTS));
   expect(await shell.run(applyScript(plan, keys))).toMatchObject({ code: 0 });
   expect(await lab.fingerprint(1)).not.toBe(before);
 }
@@ -86,7 +87,7 @@ test("the disk is full: nothing is begun, or all of it is undone", async () => {
     "mkdir -p /var/lib/lbshield && mount -t tmpfs -o size=4k full /var/lib/lbshield && head -c 4096 /dev/zero >/var/lib/lbshield/fill",
   );
   const shell = await open();
-  await expect(changeHost(shell, { put: rule }, LAYOUTS)).rejects.toThrow(/No space left on device/);
+  await expect(changeOne(shell, { put: rule })).rejects.toThrow(/No space left on device/);
   shell.close();
   await lab.exec(1, "umount /var/lib/lbshield && rmdir /var/lib/lbshield");
   await expectUndone();
@@ -95,12 +96,12 @@ test("the disk is full: nothing is begun, or all of it is undone", async () => {
 test("another change waits for the lock, and what it finds is whole", async () => {
   const [first, second] = [await open(), await open()];
   await applyOnly(first);
-  const other = changeHost(second, { put: declare("shop/prod") }, LAYOUTS);
+  const other = changeOne(second, { put: declare("shop/prod") });
   await sleep(500);
   first.close();
   // The first was undone before its lock was free: the same key belongs to nobody.
   expect((await other).changed).toBe(true);
-  await changeHost(second, { remove: declare("shop/prod") }, LAYOUTS);
+  await changeOne(second, { remove: declare("shop/prod") });
   second.close();
   await expectUndone();
 });

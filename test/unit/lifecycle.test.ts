@@ -10,7 +10,7 @@ const newHost = () => ({ host: `lb${(++hosts).toString()}` });
 async function check(type: "SynproxyRule" | "ConntrackTuning", args: Properties) {
   const checked = await get(type).check?.({}, { connection: newHost(), owner: "acme/prod/web", ...args });
   const failures = checked?.failures ?? [];
-  return { inputs: checked?.inputs as Properties, problems: failures.map((f) => f.reason) };
+  return { inputs: checked?.inputs ?? {}, problems: failures.map((f) => f.reason) };
 }
 
 const MATCH = { destinations: ["192.0.2.1"], ports: [80] };
@@ -75,13 +75,37 @@ describe("a SynproxyRule is refused with", () => {
     ],
     ["0.0.0.0", match({ destinations: ["0.0.0.0"] }), `match.destinations[0]: "0.0.0.0": ${NO_HOST}`],
     ["a multicast address", match({ destinations: ["224.0.0.1"] }), `match.destinations[0]: "224.0.0.1": ${NO_HOST}`],
-    ["the broadcast address", match({ destinations: ["255.255.255.255"] }), `match.destinations[0]: "255.255.255.255": ${NO_HOST}`],
-    ["an octet of 256", match({ destinations: ["192.0.2.256"] }), `match.destinations[0]: "192.0.2.256": ${NO_ADDRESS}`],
+    [
+      "the broadcast address",
+      match({ destinations: ["255.255.255.255"] }),
+      `match.destinations[0]: "255.255.255.255": ${NO_HOST}`,
+    ],
+    [
+      "an octet of 256",
+      match({ destinations: ["192.0.2.256"] }),
+      `match.destinations[0]: "192.0.2.256": ${NO_ADDRESS}`,
+    ],
     ["an octal octet", match({ destinations: ["192.0.2.010"] }), `match.destinations[0]: "192.0.2.010": ${NO_ADDRESS}`],
-    ["a host's name", match({ destinations: ["lb1.example.net"] }), `match.destinations[0]: "lb1.example.net": ${NO_ADDRESS}`],
-    ["a range of addresses", match({ destinations: ["192.0.2.1-9"] }), `match.destinations[0]: "192.0.2.1-9": ${NO_ADDRESS}`],
-    ["an address with a space", match({ destinations: ["192.0.2.1 "] }), `match.destinations[0]: "192.0.2.1 ": ${NO_ADDRESS}`],
-    ["a number as an address", match({ destinations: [5] }), "match.destinations[0]: 5: an IPv4 address is a string like 203.0.113.10"],
+    [
+      "a host's name",
+      match({ destinations: ["lb1.example.net"] }),
+      `match.destinations[0]: "lb1.example.net": ${NO_ADDRESS}`,
+    ],
+    [
+      "a range of addresses",
+      match({ destinations: ["192.0.2.1-9"] }),
+      `match.destinations[0]: "192.0.2.1-9": ${NO_ADDRESS}`,
+    ],
+    [
+      "an address with a space",
+      match({ destinations: ["192.0.2.1 "] }),
+      `match.destinations[0]: "192.0.2.1 ": ${NO_ADDRESS}`,
+    ],
+    [
+      "a number as an address",
+      match({ destinations: [5] }),
+      "match.destinations[0]: 5: an IPv4 address is a string like 203.0.113.10",
+    ],
     [
       "an interface name of 16 characters",
       match({ interfaces: ["sixteen-letters0"] }),
@@ -94,20 +118,48 @@ describe("a SynproxyRule is refused with", () => {
     ["an interface with a quote", match({ interfaces: ['a"b'] }), `match.interfaces[0]: "a\\"b": ${NO_INTERFACE}`],
     ['interface ".."', match({ interfaces: [".."] }), `match.interfaces[0]: "..": ${NO_INTERFACE}`],
     ["an interface without a name", match({ interfaces: [""] }), `match.interfaces[0]: "": ${NO_INTERFACE}`],
-    ["a number as an interface", match({ interfaces: [7] }), "match.interfaces[0]: 7: an interface is named by a string like eth0"],
-    ["no destinations", match({ destinations: undefined }), "match.destinations: is missing: destinations is a list of IPv4 addresses"],
-    ["an empty list of destinations", match({ destinations: [] }), "match.destinations: []: a rule needs at least one destination address"],
-    ["one destination without a list", match({ destinations: "192.0.2.1" }), 'match.destinations: "192.0.2.1": destinations is a list of IPv4 addresses'],
+    [
+      "a number as an interface",
+      match({ interfaces: [7] }),
+      "match.interfaces[0]: 7: an interface is named by a string like eth0",
+    ],
+    [
+      "no destinations",
+      match({ destinations: undefined }),
+      "match.destinations: is missing: destinations is a list of IPv4 addresses",
+    ],
+    [
+      "an empty list of destinations",
+      match({ destinations: [] }),
+      "match.destinations: []: a rule needs at least one destination address",
+    ],
+    [
+      "one destination without a list",
+      match({ destinations: "192.0.2.1" }),
+      'match.destinations: "192.0.2.1": destinations is a list of IPv4 addresses',
+    ],
     ["no ports", match({ ports: undefined }), "match.ports: is missing: ports is a list of ports and ranges"],
     ["an empty list of ports", match({ ports: [] }), "match.ports: []: a rule needs at least one port"],
     ["one port without a list", match({ ports: 80 }), "match.ports: 80: ports is a list of ports and ranges"],
-    ["an empty list of interfaces", match({ interfaces: [] }), "match.interfaces: []: an empty list would match nothing; leave interfaces out to match all"],
-    ["one interface without a list", match({ interfaces: "eth0" }), 'match.interfaces: "eth0": interfaces is a list of interface names'],
+    [
+      "an empty list of interfaces",
+      match({ interfaces: [] }),
+      "match.interfaces: []: an empty list would match nothing; leave interfaces out to match all",
+    ],
+    [
+      "one interface without a list",
+      match({ interfaces: "eth0" }),
+      'match.interfaces: "eth0": interfaces is a list of interface names',
+    ],
     ["no match", { match: undefined }, `match: is missing: ${MATCH_SAYS}`],
     ["match null", { match: null }, `match: null: ${MATCH_SAYS}`],
     ["match as a text", { match: "192.0.2.1:80" }, `match: "192.0.2.1:80": ${MATCH_SAYS}`],
     ["match as a list", { match: [] }, `match: []: ${MATCH_SAYS}`],
-    ['chain "forward"', { chain: "forward" }, 'chain: "forward": chain is "input": protect a service of the balancer itself'],
+    [
+      'chain "forward"',
+      { chain: "forward" },
+      'chain: "forward": chain is "input": protect a service of the balancer itself',
+    ],
     ["no chain", { chain: undefined }, 'chain: is missing: chain is "input": protect a service of the balancer itself'],
     ["an unknown property", { bananas: 1 }, 'has no property "bananas"'],
     ["an unknown property of match", match({ source: "10.0.0.1" }), 'match: has no property "source"'],
@@ -118,7 +170,8 @@ describe("a SynproxyRule is refused with", () => {
 });
 
 describe("a ConntrackTuning is refused with", () => {
-  const range = (given: string, seconds: string) => `timeouts.udp: ${given}: is ${seconds} s; the kernel takes 1 to 2147483 s`;
+  const range = (given: string, seconds: string) =>
+    `timeouts.udp: ${given}: is ${seconds} s; the kernel takes 1 to 2147483 s`;
   test.each<[string, Properties, string]>([
     ["nothing in it", {}, "nothing is tuned: give at least one value"],
     ["no timeout among its timeouts", { timeouts: {} }, "nothing is tuned: give at least one value"],
@@ -138,9 +191,17 @@ describe("a ConntrackTuning is refused with", () => {
     ["one second too many", udp(2_147_484), range("2147484", "2147484")],
     ["a timeout that there is none of", { tcpLoose: false, timeouts: { upd: 30 } }, 'timeouts: has no property "upd"'],
     ["a property that there is none of", { tcpLoose: false, tcpLose: false }, 'has no property "tcpLose"'],
-    ["timeouts as a text", { timeouts: "5d" }, 'timeouts: "5d": timeouts is an object such as { tcpEstablished: "5d" }'],
+    [
+      "timeouts as a text",
+      { timeouts: "5d" },
+      'timeouts: "5d": timeouts is an object such as { tcpEstablished: "5d" }',
+    ],
     ["tcpLoose as a number", { tcpLoose: 0 }, "tcpLoose: 0: tcpLoose is true or false"],
-    ['logInvalid "dccp"', { logInvalid: "dccp" }, 'logInvalid: "dccp": logInvalid is one of off, all, icmp, tcp, udp, icmpv6, sctp'],
+    [
+      'logInvalid "dccp"',
+      { logInvalid: "dccp" },
+      'logInvalid: "dccp": logInvalid is one of off, all, icmp, tcp, udp, icmpv6, sctp',
+    ],
     ["synCookies as a number", { synCookies: 2 }, 'synCookies: 2: synCookies is true, false or "always"'],
     ['timestamps "always"', { timestamps: "always" }, 'timestamps: "always": timestamps is true, false or "noOffset"'],
   ])("%s", async (_name, args, message) => {
@@ -160,12 +221,28 @@ describe("a connection is refused", () => {
     ["with port 65536", { port: 65536 }, `connection.port: 65536: ${PORT_22}`],
     ["with an empty user", { user: "" }, 'connection.user: "": user is empty'],
     ["with a hostKey that is no text", { hostKey: 5 }, "connection.hostKey: 5: hostKey is a text"],
-    ["with dialErrorLimit -2", { dialErrorLimit: -2 }, "connection.dialErrorLimit: -2: dialErrorLimit is a whole number from -1 to 1000"],
-    ["with perDialTimeout -1", { perDialTimeout: -1 }, "connection.perDialTimeout: -1: perDialTimeout is a whole number from 0 to 3600"],
+    [
+      "with dialErrorLimit -2",
+      { dialErrorLimit: -2 },
+      "connection.dialErrorLimit: -2: dialErrorLimit is a whole number from -1 to 1000",
+    ],
+    [
+      "with perDialTimeout -1",
+      { perDialTimeout: -1 },
+      "connection.perDialTimeout: -1: perDialTimeout is a whole number from 0 to 3600",
+    ],
     ["with a property of another name", { hostname: "lb1" }, 'connection: has no property "hostname"'],
     ["with a bastion without host", { proxy: {} }, "connection.proxy.host: is missing: host is a text"],
-    ["with a bastion that is a text", { proxy: "bastion" }, 'connection.proxy: "bastion": proxy is the connection of a bastion: { host, user, ... }'],
-    ["with a bastion behind a bastion", { proxy: { host: "b", proxy: { host: "c" } } }, 'connection.proxy: has no property "proxy"'],
+    [
+      "with a bastion that is a text",
+      { proxy: "bastion" },
+      'connection.proxy: "bastion": proxy is the connection of a bastion: { host, user, ... }',
+    ],
+    [
+      "with a bastion behind a bastion",
+      { proxy: { host: "b", proxy: { host: "c" } } },
+      'connection.proxy: has no property "proxy"',
+    ],
   ])("%s", async (_name, connection, message) => {
     expect((await to(connection)).problems).toEqual([message]);
   });
@@ -208,7 +285,9 @@ describe("every problem is told at once", () => {
   });
 
   test("of a tuning", async () => {
-    expect((await checkTuning({ tcpLoose: 1, timeouts: { udp: "5x", icmp: 0, upd: 3 }, bananas: 2 })).problems).toHaveLength(5);
+    expect(
+      (await checkTuning({ tcpLoose: 1, timeouts: { udp: "5x", icmp: 0, upd: 3 }, bananas: 2 })).problems,
+    ).toHaveLength(5);
   });
 });
 
@@ -238,7 +317,12 @@ describe("what is good", () => {
   });
 
   test("has no lines of a tool that it does not use", async () => {
-    const { inputs } = await checkTuning({ tcpLoose: false, timeouts: { tcpEstablished: "5d" }, nft: null, sysctl: null });
+    const { inputs } = await checkTuning({
+      tcpLoose: false,
+      timeouts: { tcpEstablished: "5d" },
+      nft: null,
+      sysctl: null,
+    });
     expect(inputs).not.toHaveProperty("nft");
     expect(inputs).toMatchObject({
       timeouts: { tcpEstablished: 432_000 },
@@ -282,19 +366,24 @@ describe("a secret never appears", () => {
     expect((await checkRule({ ...match({ ports: [70000] }), redact: true })).problems).toEqual([
       `match.ports[0]: [secret]: ${PORT}`,
     ]);
-    expect((await checkTuning({ ...udp("5x"), redact: true })).problems).toEqual([`timeouts.udp: [secret]: ${DURATION}`]);
+    expect((await checkTuning({ ...udp("5x"), redact: true })).problems).toEqual([
+      `timeouts.udp: [secret]: ${DURATION}`,
+    ]);
   });
 
-  test.each(["privateKey", "privateKeyPassword", "password"])("where a connection has its %s of a wrong type", async (member) => {
-    for (const value of [77777, [SECRET], { a: SECRET }, { a: { b: [SECRET] } }, ""]) {
-      const wrong = { ...newHost(), [member]: value, proxy: { host: "bastion", [member]: value } };
-      const reason = value === "" ? "is empty" : "is a text";
-      expect((await checkTuning({ tcpLoose: false, connection: wrong })).problems).toEqual([
-        `connection.${member}: [secret]: ${member} ${reason}`,
-        `connection.proxy.${member}: [secret]: ${member} ${reason}`,
-      ]);
-    }
-  });
+  test.each(["privateKey", "privateKeyPassword", "password"])(
+    "where a connection has its %s of a wrong type",
+    async (member) => {
+      for (const value of [77777, [SECRET], { a: SECRET }, { a: { b: [SECRET] } }, ""]) {
+        const wrong = { ...newHost(), [member]: value, proxy: { host: "bastion", [member]: value } };
+        const reason = value === "" ? "is empty" : "is a text";
+        expect((await checkTuning({ tcpLoose: false, connection: wrong })).problems).toEqual([
+          `connection.${member}: [secret]: ${member} ${reason}`,
+          `connection.proxy.${member}: [secret]: ${member} ${reason}`,
+        ]);
+      }
+    },
+  );
 
   test("where its property's name is misspelt", async () => {
     const { problems } = await checkTuning({ tcpLoose: false, connection: { ...newHost(), privatekey: SECRET } });
@@ -357,13 +446,29 @@ describe("a value that is not known yet", () => {
   test.each<[string, Properties, string]>([
     ["a port beside a destination", match({ destinations: [UNKNOWN], ports: [0] }), `match.ports[0]: 0: ${PORT}`],
     ["a port beside a port", match({ ports: [UNKNOWN, 0] }), `match.ports[1]: 0: ${PORT}`],
-    ["an empty list beside a list", match({ destinations: [], ports: UNKNOWN }), "match.destinations: []: a rule needs at least one destination address"],
-    ["a missing list beside a list", match({ destinations: undefined, ports: UNKNOWN }), "match.destinations: is missing: destinations is a list of IPv4 addresses"],
+    [
+      "an empty list beside a list",
+      match({ destinations: [], ports: UNKNOWN }),
+      "match.destinations: []: a rule needs at least one destination address",
+    ],
+    [
+      "a missing list beside a list",
+      match({ destinations: undefined, ports: UNKNOWN }),
+      "match.destinations: is missing: destinations is a list of IPv4 addresses",
+    ],
     ["an option beside match", { match: UNKNOWN, options: { wscale: 7 } }, `options.wscale: 7: wscale ${TIMESTAMP}`],
     ["an option beside an option", options({ mss: 1, sackPerm: UNKNOWN }), `options.mss: 1: ${MSS}`],
     ["ecn beside mss", options({ ecn: 1, mss: UNKNOWN }), expect.stringMatching(/^options.ecn: /) as string],
-    ["a connection beside match", { match: UNKNOWN, connection: { host: UNKNOWN, port: 0 } }, "connection.port: 0: port is a whole number from 1 to 65535"],
-    ["a bastion beside its host", { connection: { ...newHost(), proxy: { host: UNKNOWN, user: "" } } }, 'connection.proxy.user: "": user is empty'],
+    [
+      "a connection beside match",
+      { match: UNKNOWN, connection: { host: UNKNOWN, port: 0 } },
+      "connection.port: 0: port is a whole number from 1 to 65535",
+    ],
+    [
+      "a bastion beside its host",
+      { connection: { ...newHost(), proxy: { host: UNKNOWN, user: "" } } },
+      'connection.proxy.user: "": user is empty',
+    ],
   ])("does not hide another's problem: %s", async (_name, args, message) => {
     expect((await checkRule(args)).problems).toEqual([message]);
   });
@@ -378,7 +483,11 @@ describe("a value that is not known yet", () => {
 
 describe("two resources of one program that cannot both be", () => {
   /** What the second is refused with. */
-  async function second(first: Properties, other: Properties, otherType: "SynproxyRule" | "ConntrackTuning" = "SynproxyRule") {
+  async function second(
+    first: Properties,
+    other: Properties,
+    otherType: "SynproxyRule" | "ConntrackTuning" = "SynproxyRule",
+  ) {
     const connection = newHost();
     const one = await checkRule({ connection, owner: "acme/prod/web", ...first });
     expect(one.problems).toEqual([]);
@@ -389,9 +498,24 @@ describe("two resources of one program that cannot both be", () => {
 
   test.each<[string, Properties, Properties, string[]]>([
     ["of the same destination and port", {}, {}, [`192.0.2.1 port 80 ${AS_WELL}`]],
-    ["that share one of several", match({ destinations: ["192.0.2.9", "192.0.2.1"] }), match({ ports: [443, 80] }), [`192.0.2.1 port 80 ${AS_WELL}`]],
-    ["whose ranges overlap", match({ ports: ["8000-8010"] }), match({ ports: ["8010-8020"] }), [`192.0.2.1 port 8010-8020 ${AS_WELL}`]],
-    ["whose ranges contain each other", match({ ports: ["1-65535"] }), match({ ports: ["8010-8020"] }), [`192.0.2.1 port 8010-8020 ${AS_WELL}`]],
+    [
+      "that share one of several",
+      match({ destinations: ["192.0.2.9", "192.0.2.1"] }),
+      match({ ports: [443, 80] }),
+      [`192.0.2.1 port 80 ${AS_WELL}`],
+    ],
+    [
+      "whose ranges overlap",
+      match({ ports: ["8000-8010"] }),
+      match({ ports: ["8010-8020"] }),
+      [`192.0.2.1 port 8010-8020 ${AS_WELL}`],
+    ],
+    [
+      "whose ranges contain each other",
+      match({ ports: ["1-65535"] }),
+      match({ ports: ["8010-8020"] }),
+      [`192.0.2.1 port 8010-8020 ${AS_WELL}`],
+    ],
     ["with ranges beside each other are none", match({ ports: ["8000-8010"] }), match({ ports: ["8011-8020"] }), []],
     ["of another destination are none", {}, match({ destinations: ["192.0.2.2"] }), []],
     ["a port and a range around it are none: the port goes first", {}, match({ ports: ["1-1000"] }), []],
@@ -407,11 +531,14 @@ describe("two resources of one program that cannot both be", () => {
     ]);
   });
 
-  test.each([{ synCookies: false }, { timestamps: false }])("%j beside a SynproxyRule, which needs it", async (args) => {
-    expect(await second({}, args, "ConntrackTuning")).toEqual([
-      expect.stringMatching(/^net\.ipv4\.tcp_\w+ should be 0, but SynproxyRule web \(acme\/prod\) wants it to be 1$/),
-    ]);
-  });
+  test.each([{ synCookies: false }, { timestamps: false }])(
+    "%j beside a SynproxyRule, which needs it",
+    async (args) => {
+      expect(await second({}, args, "ConntrackTuning")).toEqual([
+        expect.stringMatching(/^net\.ipv4\.tcp_\w+ should be 0, but SynproxyRule web \(acme\/prod\) wants it to be 1$/),
+      ]);
+    },
+  );
 
   test.each([{ tcpLoose: false }, { synCookies: "always" }, { timestamps: "noOffset" }, { timestamps: true }])(
     "%j agrees with a SynproxyRule",
@@ -432,18 +559,25 @@ describe("two resources of one program that cannot both be", () => {
     const { host } = newHost();
     await checkRule({ connection: { host, port: 22 }, owner: "acme/prod/web" });
     expect((await checkRule({ connection: { host, port: 2222 }, owner: "acme/prod/api" })).problems).toEqual([]);
-    expect((await checkRule({ connection: { host }, owner: "acme/prod/api" })).problems).toEqual([`192.0.2.1 port 80 ${AS_WELL}`]);
+    expect((await checkRule({ connection: { host }, owner: "acme/prod/api" })).problems).toEqual([
+      `192.0.2.1 port 80 ${AS_WELL}`,
+    ]);
   });
 
   test("are one when the program checks one resource twice", async () => {
     const connection = newHost();
-    for (const ports of [[80], [80, 81]]) expect((await checkRule({ connection, ...match({ ports }) })).problems).toEqual([]);
+    for (const ports of [[80], [80, 81]])
+      expect((await checkRule({ connection, ...match({ ports }) })).problems).toEqual([]);
   });
 });
 
 describe("a change replaces a resource", () => {
   const replaces = async (before: unknown, now: unknown): Promise<string[]> => {
-    const result = await get("SynproxyRule").diff?.("id", { connection: before, match: 1 }, { connection: now, match: 2 });
+    const result = await get("SynproxyRule").diff?.(
+      "id",
+      { connection: before, match: 1 },
+      { connection: now, match: 2 },
+    );
     return result?.replaces ?? [];
   };
   const lb1 = { host: "lb1" };

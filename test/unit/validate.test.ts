@@ -28,7 +28,11 @@ describe("a problem is told by path, value and reason", () => {
   test.each<[string, Record<string, unknown>, string]>([
     ["at the top", { size: 0 }, "size: 0: size is a whole number from 1 to 9"],
     ["in a list", { names: ["a", 7] }, "names[1]: 7: a name is a text"],
-    ["deep down", { inner: { deep: [{ leaf: true }, { leaf: "no" }] } }, 'inner.deep[1].leaf: "no": a leaf is true or false'],
+    [
+      "deep down",
+      { inner: { deep: [{ leaf: true }, { leaf: "no" }] } },
+      'inner.deep[1].leaf: "no": a leaf is true or false',
+    ],
     ["that is missing", { inner: { deep: [{}] } }, "inner.deep[0].leaf: is missing: a leaf is true or false"],
     ["that is null", { size: null }, "size: null: size is a whole number from 1 to 9"],
     ["that is an object", { size: { a: 1 } }, 'size: {"a":1}: size is a whole number from 1 to 9'],

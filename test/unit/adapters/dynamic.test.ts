@@ -19,7 +19,10 @@ test("a failed check names no property: the engine would print its value, secret
   const given = { connection: { host: "lb1", password: "hunter2" }, owner: "acme/prod/t", timeouts: { udp: "5x" } };
   const checked = await get("ConntrackTuning").check?.({}, given);
   expect(checked?.failures).toEqual([
-    { property: "", reason: 'timeouts.udp: "5x": a duration is a number of seconds or a text like "90s", "2m", "1h30m" or "5d"' },
+    {
+      property: "",
+      reason: 'timeouts.udp: "5x": a duration is a number of seconds or a text like "90s", "2m", "1h30m" or "5d"',
+    },
   ]);
   expect(checked?.inputs).toEqual(given);
 });

@@ -37,7 +37,11 @@ describe("two resources of one program", () => {
   test("are told of every other they collide with", () => {
     const values = [sysctl("net.a", 1)];
     expect(
-      conflicts(web, rule("acme/prod/api", ["192.0.2.2 . 80"], values), rule("acme/prod/all", ["192.0.2.1 . 1-99", "192.0.2.2 . 80"], [sysctl("net.a", 2)])),
+      conflicts(
+        web,
+        rule("acme/prod/api", ["192.0.2.2 . 80"], values),
+        rule("acme/prod/all", ["192.0.2.1 . 1-99", "192.0.2.2 . 80"], [sysctl("net.a", 2)]),
+      ),
     ).toEqual([
       "192.0.2.1 port 1-99 is declared by Rule acme/prod/web as well",
       "192.0.2.2 port 80 is declared by Rule acme/prod/api as well",
@@ -54,7 +58,9 @@ describe("two resources of one program", () => {
 
 test("one resource entered again takes the place of what it was", () => {
   expect(conflicts(web, web)).toEqual([]);
-  expect(conflicts(web, rule("acme/prod/web", ["192.0.2.1 . 81"]), rule("acme/prod/api", ["192.0.2.1 . 80"]))).toEqual([]);
+  expect(conflicts(web, rule("acme/prod/web", ["192.0.2.1 . 81"]), rule("acme/prod/api", ["192.0.2.1 . 80"]))).toEqual(
+    [],
+  );
 });
 
 test("who declares an object is known by host, owner and id", () => {

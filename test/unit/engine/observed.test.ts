@@ -36,12 +36,28 @@ describe("what differs is shown as the host has it", () => {
   const CHAIN = "chain demo/acme/prod/web/in";
   test.each<[string, NftObject, Record<string, string>]>([
     ["a rule", chain("demo/acme/prod/web/in", ["counter accept", "drop"]), { [CHAIN]: "counter accept; drop" }],
-    ["a verdict", port("192.0.2.1 . 80", "demo/acme/prod/api"), { "element ports { 192.0.2.1 . 80 }": "goto demo/acme/prod/api/in" }],
-    ["a chain added under our name", chain("demo/acme/prod/web/more", ["accept"]), { "chain demo/acme/prod/web/more": "accept" }],
-    ["a key that leads to us", port("192.0.2.9 . 80", "demo/acme/prod/web"), { "element ports { 192.0.2.9 . 80 }": "goto demo/acme/prod/web/in" }],
+    [
+      "a verdict",
+      port("192.0.2.1 . 80", "demo/acme/prod/api"),
+      { "element ports { 192.0.2.1 . 80 }": "goto demo/acme/prod/api/in" },
+    ],
+    [
+      "a chain added under our name",
+      chain("demo/acme/prod/web/more", ["accept"]),
+      { "chain demo/acme/prod/web/more": "accept" },
+    ],
+    [
+      "a key that leads to us",
+      port("192.0.2.9 . 80", "demo/acme/prod/web"),
+      { "element ports { 192.0.2.9 . 80 }": "goto demo/acme/prod/web/in" },
+    ],
     ["a changed layout", chain("input", ["accept"]), { "table inet lbshield": "layout demo; chain input is: accept" }],
     ["a stranger", chain("x", ["accept"]), { "table inet lbshield": "layout demo; chain x is not ours" }],
-    ["a stranger's element", { kind: "element", of: "hosts", key: "192.0.2.9" }, { "table inet lbshield": "layout demo; element hosts { 192.0.2.9 } is not ours" }],
+    [
+      "a stranger's element",
+      { kind: "element", of: "hosts", key: "192.0.2.9" },
+      { "table inet lbshield": "layout demo; element hosts { 192.0.2.9 } is not ours" },
+    ],
   ])("%s", (_name, object, shown) => {
     expect(lines(withObjects(host, object)).nft).toEqual({ ...desiredLines(web).nft, ...shown });
   });
@@ -58,7 +74,9 @@ describe("what differs is shown as the host has it", () => {
 test("what another resource has, or has lost, is no line of this one", () => {
   const others = withObjects(host, chain("demo/acme/prod/api/more", ["accept"]));
   expect(lines(others)).toEqual(desiredLines(web));
-  expect(lines(without(host, "element ports { 192.0.2.1 . 443 }", "chain demo/acme/prod/api/in"))).toEqual(desiredLines(web));
+  expect(lines(without(host, "element ports { 192.0.2.1 . 443 }", "chain demo/acme/prod/api/in"))).toEqual(
+    desiredLines(web),
+  );
 });
 
 test("a layout that nobody of this stands on is not looked at", () => {

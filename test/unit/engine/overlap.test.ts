@@ -35,7 +35,9 @@ const key = fc
       more === 0 ? print(from) : `${print(from)}-${print(from + more)}`;
     return {
       text: `${text(address, moreAddresses, (n) => `10.0.0.${(n + 250).toString()}`)} . ${text(port, morePorts, String)}`,
-      packets: range(address, moreAddresses).flatMap((a) => range(port, morePorts).map((p) => `${a.toString()}:${p.toString()}`)),
+      packets: range(address, moreAddresses).flatMap((a) =>
+        range(port, morePorts).map((p) => `${a.toString()}:${p.toString()}`),
+      ),
     };
   })
   .filter(({ packets }) => packets.every((p) => parseInt(p) <= 5)); // the last octet ends at 255

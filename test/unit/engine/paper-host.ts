@@ -20,10 +20,7 @@ export const LAYOUT: Layout = {
   ],
 };
 
-export const LAYOUTS: readonly Layout[] = [
-  { name: "other", objects: [chain("other", ["accept"])] },
-  LAYOUT,
-];
+export const LAYOUTS: readonly Layout[] = [{ name: "other", objects: [chain("other", ["accept"])] }, LAYOUT];
 
 /** A host as somebody installed it. */
 export const FRESH: Snapshot = {

@@ -86,7 +86,10 @@ describe("a value is a claim", () => {
 
   test("one that was right from the start is not written, and not given back otherwise", () => {
     const right = withValue(FRESH, "net.a", "11");
-    expect(plan(put(first), right)).toMatchObject({ sysctlBefore: [], ledger: { keepOriginals: new Map([["net.a", "11"]]) } });
+    expect(plan(put(first), right)).toMatchObject({
+      sysctlBefore: [],
+      ledger: { keepOriginals: new Map([["net.a", "11"]]) },
+    });
     expect(after(right, put(first), remove(first))).toEqual(right);
   });
 
@@ -237,7 +240,10 @@ describe("a key that somebody has already", () => {
   test.each<[string, Change]>([
     ["another stack, whatever it says", { put: taker("acme/test/new"), mayTake: () => true }],
     ["another project's stack of the same name", { put: taker("shop/prod/new"), mayTake: () => true }],
-    ["the same stack, when the program still declares the owner's", { put: taker("acme/prod/new"), mayTake: () => false }],
+    [
+      "the same stack, when the program still declares the owner's",
+      { put: taker("acme/prod/new"), mayTake: () => false },
+    ],
     ["the same stack, when nobody says that it may", { put: taker("acme/prod/new") }],
   ])("is not for %s", (_name, change) => {
     const { message, remedy } = conflict(change, host);
@@ -267,11 +273,14 @@ describe("a key that somebody has already", () => {
   });
 
   test("is named with its owner when the kernel finds an overlap", () => {
-    const element = (key: string) => ({ kind: "element", of: "ports", key, value: "goto demo/acme/prod/new/in" }) as const;
+    const element = (key: string) =>
+      ({ kind: "element", of: "ports", key, value: "goto demo/acme/prod/new/in" }) as const;
     expect(overlappingOwner(element("192.0.2.1 . 70-90"), host.nft)).toBe("demo/acme/prod/old");
     expect(overlappingOwner(element("192.0.2.1 . 81-90"), host.nft)).toBeUndefined();
     expect(overlappingOwner({ ...element("192.0.2.1 . 80"), of: "hosts" }, host.nft)).toBeUndefined();
-    expect(overlappingOwner({ ...element("192.0.2.1 . 80"), value: "goto demo/acme/prod/old/in" }, host.nft)).toBeUndefined();
+    expect(
+      overlappingOwner({ ...element("192.0.2.1 . 80"), value: "goto demo/acme/prod/old/in" }, host.nft),
+    ).toBeUndefined();
   });
 });
 
@@ -287,7 +296,10 @@ describe("a resource that is renamed", () => {
   test("keeps its claims: nothing is given back in between", () => {
     const values = [sysctl("net.a", 11)];
     const before = rule("acme/prod/web", ["192.0.2.1 . 80"], values);
-    const p = plan({ put: rule("acme/prod/site", ["192.0.2.1 . 80"], values), was: before.name }, after(FRESH, put(before)));
+    const p = plan(
+      { put: rule("acme/prod/site", ["192.0.2.1 . 80"], values), was: before.name },
+      after(FRESH, put(before)),
+    );
     expect(p).toMatchObject({ sysctlBefore: [], sysctlAfter: [] });
     expect(p.ledger).toMatchObject({ keepOriginals: new Map(), dropOriginals: [] });
   });
@@ -382,7 +394,10 @@ describe("for any resources of one stack", () => {
 test("what the host shows otherwise is told object by object, value by value", () => {
   const p = plan(put(rule("acme/prod/web", ["192.0.2.1 . 80"], [sysctl("net.a", 11)])), FRESH);
   const shown = withValue(
-    { ...FRESH, nft: new Map([...p.nft.target, ["chain x", chain("x", ["drop"])]].filter(([id]) => id !== "set hosts") as never) },
+    {
+      ...FRESH,
+      nft: new Map([...p.nft.target, ["chain x", chain("x", ["drop"])]].filter(([id]) => id !== "set hosts") as never),
+    },
     "net.a",
     "12",
   );

@@ -28,7 +28,11 @@ describe("credentials", () => {
   const none: Settings = () => undefined;
   const all: Settings = (key) => (key === "privateKeyPassword" ? undefined : `configured ${key}`);
   const ENV = Object.fromEntries(CREDENTIALS.map(([name, variable]) => [variable, `environment ${name}`]));
-  const GIVEN = parse({ privateKey: "own privateKey", agentSocketPath: "own agentSocketPath", password: "own password" });
+  const GIVEN = parse({
+    privateKey: "own privateKey",
+    agentSocketPath: "own agentSocketPath",
+    password: "own password",
+  });
 
   describe.each(CREDENTIALS)("%s", (name, variable, member, called) => {
     const given = parse({ [name]: "own" });
@@ -39,7 +43,13 @@ describe("credentials", () => {
     const environment = { from: `${called} of the environment`, [member]: "environment" };
 
     test.each<[string, Connection, Settings, NodeJS.ProcessEnv, object[]]>([
-      ["is tried from the connection, then the configuration, then the environment", given, config, env, [own, configured, environment]],
+      [
+        "is tried from the connection, then the configuration, then the environment",
+        given,
+        config,
+        env,
+        [own, configured, environment],
+      ],
       ["of the configuration goes before the environment's", parse(), config, env, [configured, environment]],
       ["of the connection goes before the environment's", given, none, env, [own, environment]],
       ["of the environment serves alone", parse(), none, env, [environment]],
@@ -61,9 +71,27 @@ describe("credentials", () => {
   });
 
   test.each<[string, Connection, Settings, NodeJS.ProcessEnv, string | undefined]>([
-    ["the connection", parse({ privateKey: "k", privateKeyPassword: "own" }), () => "configured", { LBSHIELD_PRIVATE_KEY_PASSWORD: "environment" }, "own"],
-    ["the configuration", parse({ privateKey: "k" }), (key) => (key === "privateKeyPassword" ? "configured" : undefined), { LBSHIELD_PRIVATE_KEY_PASSWORD: "environment" }, "configured"],
-    ["the environment", parse({ privateKey: "k" }), none, { LBSHIELD_PRIVATE_KEY_PASSWORD: "environment" }, "environment"],
+    [
+      "the connection",
+      parse({ privateKey: "k", privateKeyPassword: "own" }),
+      () => "configured",
+      { LBSHIELD_PRIVATE_KEY_PASSWORD: "environment" },
+      "own",
+    ],
+    [
+      "the configuration",
+      parse({ privateKey: "k" }),
+      (key) => (key === "privateKeyPassword" ? "configured" : undefined),
+      { LBSHIELD_PRIVATE_KEY_PASSWORD: "environment" },
+      "configured",
+    ],
+    [
+      "the environment",
+      parse({ privateKey: "k" }),
+      none,
+      { LBSHIELD_PRIVATE_KEY_PASSWORD: "environment" },
+      "environment",
+    ],
     ["nowhere", parse({ privateKey: "k" }), none, {}, undefined],
   ])("have the passphrase of %s", (_name, dial, settings, env, passphrase) => {
     expect(withCredentials(dial, settings, env).credentials[0]).toEqual({

@@ -5,17 +5,26 @@ import { join } from "node:path";
 
 import { fingerprint, keyType, knownHost, matchesHostKey, printKey, refusal } from "../../../provider/host/known-hosts";
 
-const TYPES = ["ed25519", "ecdsa", "rsa"] as const;
-
 /** Keys of one host and of another, as ssh-keygen makes them. */
 const folder = mkdtempSync(join(tmpdir(), "lbshield-keys-"));
 afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-function makeKey(type: (typeof TYPES)[number], name: string) {
+function makeKey(type: "ed25519" | "ecdsa" | "rsa", name: string) {
   const file = join(folder, `${name}_${type}`);
-  execFileSync("ssh-keygen", ["-q", "-t", type, ...(type === "rsa" ? ["-b", "1024"] : []), "-N", "", "-C", "", "-f", file]);
+  execFileSync("ssh-keygen", [
+    "-q",
+    "-t",
+    type,
+    ...(type === "rsa" ? ["-b", "1024"] : []),
+    "-N",
+    "",
+    "-C",
+    "",
+    "-f",
+    file,
+  ]);
   const line = readFileSync(`${file}.pub`, "utf8").trim();
   const [, sha256 = ""] = execFileSync("ssh-keygen", ["-lf", `${file}.pub`], { encoding: "utf8" }).split(" ");
   return { type, line, sha256, key: Buffer.from(line.split(" ")[1] ?? "", "base64") };
@@ -53,12 +62,17 @@ describe.each(keys)("an $type key", ({ line, sha256, key }) => {
   });
 });
 
-test.each(["", "ssh-ed25519", "SHA256:", `MD5:00`, ed25519.sha256.slice(7), ed25519.sha256.slice(0, -1), ed25519.line.slice(0, -1)])(
-  "hostKey %j matches no key",
-  (hostKey) => {
-    expect(matchesHostKey(hostKey, ed25519.key)).toBe(false);
-  },
-);
+test.each([
+  "",
+  "ssh-ed25519",
+  "SHA256:",
+  `MD5:00`,
+  ed25519.sha256.slice(7),
+  ed25519.sha256.slice(0, -1),
+  ed25519.line.slice(0, -1),
+])("hostKey %j matches no key", (hostKey) => {
+  expect(matchesHostKey(hostKey, ed25519.key)).toBe(false);
+});
 
 /** How many keys a file knows of a host. */
 const knows = (file: string, host: string, port = 22): number => knownHost([file], host, port).keys.length;
@@ -123,7 +137,9 @@ describe("a file that ssh-keygen -H has hashed", () => {
 
   test("with several names on a line knows each of them", () => {
     const text = hashed("lb1,192.0.2.1,[lb1]:2222");
-    expect([knows(text, "lb1"), knows(text, "192.0.2.1"), knows(text, "lb1", 2222), knows(text, "lb2")]).toEqual([1, 1, 1, 0]);
+    expect([knows(text, "lb1"), knows(text, "192.0.2.1"), knows(text, "lb1", 2222), knows(text, "lb2")]).toEqual([
+      1, 1, 1, 0,
+    ]);
   });
 });
 
@@ -134,7 +150,9 @@ describe("a file", () => {
   });
 
   test("may have the line ends of Windows", () => {
-    expect(refusal(ed25519.key, "lb1", 22, undefined, knownHost([`lb1 ${ed25519.line}\r\n`], "lb1", 22))).toBeUndefined();
+    expect(
+      refusal(ed25519.key, "lb1", 22, undefined, knownHost([`lb1 ${ed25519.line}\r\n`], "lb1", 22)),
+    ).toBeUndefined();
   });
 
   test("may know several keys of a host, and each of them is good", () => {
@@ -155,15 +173,24 @@ describe("a file", () => {
   );
 
   test("tells revoked keys and authorities from keys", () => {
-    const file = [`@revoked * ${other.line}`, `@cert-authority *.example.net ${other.line}`, `lb1 ${ed25519.line}`].join("\n");
+    const file = [
+      `@revoked * ${other.line}`,
+      `@cert-authority *.example.net ${other.line}`,
+      `lb1 ${ed25519.line}`,
+    ].join("\n");
     const known = (host: string) => knownHost([file], host, 22);
-    expect(known("lb1")).toMatchObject({ keys: [{ key: ed25519.key }], revoked: [{ key: other.key }], authority: false });
+    expect(known("lb1")).toMatchObject({
+      keys: [{ key: ed25519.key }],
+      revoked: [{ key: other.key }],
+      authority: false,
+    });
     expect(known("lb1.example.net")).toMatchObject({ keys: [], authority: true });
   });
 });
 
 describe("a key is refused", () => {
-  const CHANGED = "the host was reinstalled, or somebody stands in between: compare the fingerprint on the host's console";
+  const CHANGED =
+    "the host was reinstalled, or somebody stands in between: compare the fingerprint on the host's console";
   const OFFERED = `ssh-ed25519 ${ed25519.sha256}`;
   const refused = (file: string, hostKey?: string, port = 22) =>
     refusal(ed25519.key, "lb1", port, hostKey, knownHost([file], "lb1", port));

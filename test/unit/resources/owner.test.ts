@@ -14,7 +14,23 @@ const word = fc.stringMatching(/^[A-Za-z0-9_.-]{1,20}$/);
 const anyName = fc.oneof(
   fc.string({ unit: "grapheme", minLength: 1, maxLength: 40 }),
   fc.string({ unit: "binary", minLength: 1, maxLength: 300 }),
-  fc.constantFrom("web", "web/input", "a b", "a_b", "a'b", 'a"b', "a;b", "a}b", "$(reboot)", "a\nb", "été", "網", "🚀", "-", "/"),
+  fc.constantFrom(
+    "web",
+    "web/input",
+    "a b",
+    "a_b",
+    "a'b",
+    'a"b',
+    "a;b",
+    "a}b",
+    "$(reboot)",
+    "a\nb",
+    "été",
+    "網",
+    "🚀",
+    "-",
+    "/",
+  ),
 );
 const owner = fc.tuple(word, word, anyName).map((parts) => parts.join("/"));
 

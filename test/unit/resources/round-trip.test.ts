@@ -43,7 +43,10 @@ function hostWith(d: Declaration): Snapshot {
 /** The same value with the members of every object, and of every list, in another order. */
 function disordered(value: unknown, random: () => number): unknown {
   const shuffle = <T>(list: readonly T[]): T[] =>
-    list.map((item) => ({ item, at: random() })).toSorted((a, b) => a.at - b.at).map(({ item }) => item);
+    list
+      .map((item) => ({ item, at: random() }))
+      .toSorted((a, b) => a.at - b.at)
+      .map(({ item }) => item);
   if (Array.isArray(value)) return shuffle(value.map((v) => disordered(v, random)));
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(shuffle(Object.entries(value).map(([k, v]) => [k, disordered(v, random)] as const)));

@@ -10,7 +10,13 @@ import {
   type NftSet,
   byId,
 } from "../../../../provider/kernel/nftables/objects";
-import { type CtState, type Field, type Rule, type Statement, type TcpFlag } from "../../../../provider/kernel/nftables/rule";
+import {
+  type CtState,
+  type Field,
+  type Rule,
+  type Statement,
+  type TcpFlag,
+} from "../../../../provider/kernel/nftables/rule";
 
 const FLAGS: TcpFlag[] = ["fin", "syn", "rst", "psh", "ack", "urg", "ecn", "cwr"];
 const STATES: CtState[] = ["invalid", "established", "related", "new", "untracked"];
@@ -60,7 +66,7 @@ export const statement: fc.Arbitrary<Statement> = fc.oneof(
 /** Foreign text swallows the rest of its line, so it can only come last. */
 export const rule: fc.Arbitrary<Rule> = fc
   .tuple(fc.array(statement, { maxLength: 4 }), fc.option(foreignText, { nil: undefined }))
-  .map(([own, text]) => (text === undefined ? own : [...own, { is: "foreign", text }]))
+  .map(([own, text]): Rule => (text === undefined ? own : [...own, { is: "foreign", text }]))
   .filter((statements) => statements.length > 0);
 
 const hook: fc.Arbitrary<Hook> = fc.oneof(
@@ -136,32 +142,26 @@ export const table: fc.Arbitrary<ReadonlyMap<string, NftObject>> = fc
               : true,
       );
     return byId([
-      ...chains.map(
-        (c): Chain => ({
-          kind: "chain",
-          name: c.name,
-          rules: c.rules.filter(canHave(c.name)),
-          ...(c.hook === undefined ? {} : { hook: c.hook }),
-        }),
-      ),
-      ...sets.map(
-        (s): NftSet => ({
-          kind: s.kind,
-          name: setName(s),
-          key: `type ${s.type}${s.kind === "map" ? " : verdict" : ""}`,
-          flags: s.flags,
-        }),
-      ),
+      ...chains.map((c): Chain => ({
+        kind: "chain",
+        name: c.name,
+        rules: c.rules.filter(canHave(c.name)),
+        ...(c.hook === undefined ? {} : { hook: c.hook }),
+      })),
+      ...sets.map((s): NftSet => ({
+        kind: s.kind,
+        name: setName(s),
+        key: `type ${s.type}${s.kind === "map" ? " : verdict" : ""}`,
+        flags: s.flags,
+      })),
       ...elements
         .filter((e) => setNames.has(e.of) && (e.to === "accept" || chainNames.has(e.to)))
-        .map(
-          (e): Element => ({
-            kind: "element",
-            of: e.of,
-            key: e.key,
-            ...(MAPS.includes(e.of) ? { value: e.to === "accept" ? e.to : `goto ${e.to}` } : {}),
-          }),
-        ),
+        .map((e): Element => ({
+          kind: "element",
+          of: e.of,
+          key: e.key,
+          ...(MAPS.includes(e.of) ? { value: e.to === "accept" ? e.to : `goto ${e.to}` } : {}),
+        })),
       ...foreign,
     ]);
   });

@@ -62,9 +62,10 @@ export class FakeTable {
   }
 
   private chain(verb: string, rest: string): void {
-    const [name = "", body] = bodyOf(rest);
+    const [name, body] = bodyOf(rest);
     const found = this.chains.get(name);
-    if ((verb === "add") === (found !== undefined)) throw new Error(`chain ${name}: ${found ? "exists" : "is missing"}`);
+    if ((verb === "add") === (found !== undefined))
+      throw new Error(`chain ${name}: ${found ? "exists" : "is missing"}`);
     if (verb === "add") this.chains.set(name, { hook: body, rules: [] });
     else if (verb === "flush") found?.rules.splice(0);
     else if (verb === "delete" && !this.leads(`(?:jump|goto) ${name}`)) this.chains.delete(name);
@@ -82,7 +83,7 @@ export class FakeTable {
   }
 
   private element(verb: string, rest: string): void {
-    const [name = "", body = ""] = bodyOf(rest);
+    const [name, body = ""] = bodyOf(rest);
     const [key = "", value = ""] = body.split(" : ");
     const elements = this.sets.get(name)?.elements;
     if (!elements) throw new Error(`no such set ${name}`);
@@ -94,7 +95,7 @@ export class FakeTable {
   }
 
   private set(verb: string, kind: string, rest: string): void {
-    const [name = "", body = ""] = bodyOf(rest);
+    const [name, body = ""] = bodyOf(rest);
     const found = this.sets.get(name);
     if (verb === "add" && !found) this.sets.set(name, { kind, text: body, elements: new Map() });
     else if (verb === "delete" && found?.kind === kind && !this.leads(`@${name}`)) this.sets.delete(name);
@@ -102,7 +103,7 @@ export class FakeTable {
   }
 
   private other(verb: string, kind: string, rest: string): void {
-    const [name = "", body = ""] = bodyOf(rest);
+    const [name, body = ""] = bodyOf(rest);
     const id = `${kind} ${name}`;
     if ((verb === "add") === this.others.has(id)) throw new Error(`${id}: exists, or is missing`);
     if (verb === "add") this.others.set(id, body);

@@ -52,12 +52,21 @@ describe("a base chain", () => {
       "type filter hook prerouting priority -300; policy accept",
     ],
     ["type filter hook input priority filter - 5; policy drop;", "type filter hook input priority -5; policy drop"],
-    ["type filter hook output priority raw - 5; policy accept;", "type filter hook output priority -305; policy accept"],
-    ["type filter hook input priority security + 7; policy accept;", "type filter hook input priority 57; policy accept"],
+    [
+      "type filter hook output priority raw - 5; policy accept;",
+      "type filter hook output priority -305; policy accept",
+    ],
+    [
+      "type filter hook input priority security + 7; policy accept;",
+      "type filter hook input priority 57; policy accept",
+    ],
     ["type route hook output priority mangle; policy accept;", "type route hook output priority -150; policy accept"],
     ["type nat hook output priority dstnat - 5; policy accept;", "type nat hook output priority -105; policy accept"],
     ["type nat hook output priority -105; policy accept;", "type nat hook output priority -105; policy accept"],
-    ["type nat hook postrouting priority srcnat; policy accept;", "type nat hook postrouting priority 100; policy accept"],
+    [
+      "type nat hook postrouting priority srcnat; policy accept;",
+      "type nat hook postrouting priority 100; policy accept",
+    ],
     ["type filter hook forward priority 0; policy accept;", "type filter hook forward priority 0; policy accept"],
     ["type filter hook forward priority filter;", "type filter hook forward priority 0; policy accept"],
     [
@@ -75,7 +84,8 @@ describe("a base chain", () => {
   });
 
   test("named and numbered is the same chain", () => {
-    const chain = (priority: string) => table(`  chain c {\n    type filter hook input priority ${priority}; policy accept;\n  }`);
+    const chain = (priority: string) =>
+      table(`  chain c {\n    type filter hook input priority ${priority}; policy accept;\n  }`);
     expect(read(chain("filter - 5"))).toEqual(read(chain("-5")));
   });
 
@@ -86,7 +96,8 @@ describe("a base chain", () => {
   });
 
   test("has no comment: it cannot be changed in place and changes nothing", () => {
-    const listed = '  chain c {\n    comment "ours; drop"\n    type filter hook input priority filter; policy accept;\n    drop\n  }';
+    const listed =
+      '  chain c {\n    comment "ours; drop"\n    type filter hook input priority filter; policy accept;\n    drop\n  }';
     expect(read(table(listed))).toEqual({ "chain c": "type filter hook input priority 0; policy accept; drop" });
   });
 });
@@ -97,8 +108,12 @@ describe("elements", () => {
     table(`  map m {\n    type ifname . ipv4_addr . inet_service : verdict\n    elements = ${elements}\n  }`);
 
   test("stand on one line or on several", () => {
-    const keys = ["10.0.0.1", "10.0.0.2", "10.0.0.3"];
-    const expected = Object.fromEntries([["set s", "type ipv4_addr"], ...keys.map((k) => [`element s { ${k} }`, ""])]);
+    const expected = {
+      "set s": "type ipv4_addr",
+      "element s { 10.0.0.1 }": "",
+      "element s { 10.0.0.2 }": "",
+      "element s { 10.0.0.3 }": "",
+    };
     expect(read(set("{ 10.0.0.1, 10.0.0.2, 10.0.0.3 }"))).toEqual(expected);
     expect(read(set("{ 10.0.0.1, 10.0.0.2,\n\t\t\t     10.0.0.3 }"))).toEqual(expected);
   });
@@ -121,7 +136,9 @@ describe("elements", () => {
   });
 
   test("lead to values in a map of values", () => {
-    expect(read(table("  map n {\n    type ipv4_addr : ipv4_addr\n    elements = { 10.0.0.1 : 10.0.0.2 }\n  }"))).toEqual({
+    expect(
+      read(table("  map n {\n    type ipv4_addr : ipv4_addr\n    elements = { 10.0.0.1 : 10.0.0.2 }\n  }")),
+    ).toEqual({
       "map n": "type ipv4_addr : ipv4_addr",
       "element n { 10.0.0.1 }": "10.0.0.2",
     });
@@ -133,6 +150,7 @@ describe("elements", () => {
     ["a comment with braces", '10.0.0.1 comment "{ odd } }"'],
     ["a timeout", "10.0.0.1 timeout 1m"],
     ["a timeout and what is left of it", "10.0.0.1 timeout 1m expires 59s996ms"],
+    ["what is left of the set's own timeout", "10.0.0.1 expires 59m59s996ms"],
     ["a counter", "10.0.0.1 counter packets 7 bytes 9"],
     ["when it was last used", "10.0.0.1 last used 5s"],
     ["all of it", '10.0.0.1 counter packets 0 bytes 0 timeout 1m expires 59s comment "a, {b}"'],
@@ -160,11 +178,15 @@ describe("elements", () => {
     const address = fc.tuple(fc.nat(255), fc.nat(255)).map(([a, b]) => `10.9.${a.toString()}.${b.toString()}`);
     const separator = fc.constantFrom(", ", ",\n\t\t\t     ");
     fc.assert(
-      fc.property(fc.uniqueArray(address, { minLength: 1, maxLength: 30 }), fc.infiniteStream(separator), (keys, seps) => {
-        const text = keys.reduce((all, k) => `${all}${String(seps.next().value)}${k}`);
-        const found = parseTables(set(`{ ${text} }`), "inet", "lbshield").filter((o) => o.kind === "element");
-        expect(found.map((e) => e.key)).toEqual(keys);
-      }),
+      fc.property(
+        fc.uniqueArray(address, { minLength: 1, maxLength: 30 }),
+        fc.infiniteStream(separator),
+        (keys, seps) => {
+          const text = keys.reduce((all, k) => `${all}${String(seps.next().value)}${k}`);
+          const found = parseTables(set(`{ ${text} }`), "inet", "lbshield").filter((o) => o.kind === "element");
+          expect(found.map((e) => e.key)).toEqual(keys);
+        },
+      ),
     );
   });
 });

@@ -69,5 +69,7 @@ test.each([
   ["accept", undefined],
   [undefined, undefined],
 ])("the verdict %p leads to chain %p", (value, expected) => {
-  expect(verdictChain({ kind: "element", of: "m", key: "k", ...(value === undefined ? {} : { value }) })).toBe(expected);
+  expect(verdictChain({ kind: "element", of: "m", key: "k", ...(value === undefined ? {} : { value }) })).toBe(
+    expected,
+  );
 });

@@ -57,7 +57,10 @@ test.each<[string, Rule]>([
     "synproxy mss 1400 wscale 7 timestamp sack-perm",
     [{ is: "synproxy", mss: 1400, wscale: 7, timestamp: true, sackPerm: true }],
   ],
-  ["synproxy mss 1400 wscale 0 timestamp", [{ is: "synproxy", mss: 1400, wscale: 0, timestamp: true, sackPerm: false }]],
+  [
+    "synproxy mss 1400 wscale 0 timestamp",
+    [{ is: "synproxy", mss: 1400, wscale: 0, timestamp: true, sackPerm: false }],
+  ],
   [
     "iifname . ip daddr . tcp dport vmap @input4-if",
     [{ is: "vmap", key: ["iifname", "ip daddr", "tcp dport"], map: "input4-if" }],

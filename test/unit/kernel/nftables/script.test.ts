@@ -1,6 +1,13 @@
 import fc from "fast-check";
 
-import { type Hook, type NftObject, type NftObjects, byId, chain, nftText } from "../../../../provider/kernel/nftables/objects";
+import {
+  type Hook,
+  type NftObject,
+  type NftObjects,
+  byId,
+  chain,
+  nftText,
+} from "../../../../provider/kernel/nftables/objects";
 import { nftScript } from "../../../../provider/kernel/nftables/script";
 import { table } from "./arbitrary";
 import { FakeTable } from "./fake-table";
@@ -12,7 +19,12 @@ const script = (from: Iterable<NftObject>, to: Iterable<NftObject>): string[] =>
 const texts = (objects: NftObjects) => new Map([...objects].map(([id, o]) => [id, nftText(o)]));
 
 const HOOK: Hook = { type: "filter", hook: "input", priority: -5, policy: "accept" };
-const map = (key = "type ipv4_addr : verdict", flags: string[] = []): NftObject => ({ kind: "map", name: "m", key, flags });
+const map = (key = "type ipv4_addr : verdict", flags: string[] = []): NftObject => ({
+  kind: "map",
+  name: "m",
+  key,
+  flags,
+});
 const set: NftObject = { kind: "set", name: "s", key: "type ipv4_addr", flags: ["interval"] };
 const element = (key: string, value?: string): NftObject => ({
   kind: "element",

@@ -45,7 +45,11 @@ describe("read back", () => {
   test.each([
     ["a number that no argument gives is left out", { "net.ipv4.tcp_syncookies": "7" }, {}],
     ["one that is no number too", { "net.netfilter.nf_conntrack_udp_timeout": "-1" }, {}],
-    ["others stay", { "net.netfilter.nf_conntrack_tcp_loose": "1", "net.ipv4.tcp_syncookies": "7" }, { tcpLoose: true }],
+    [
+      "others stay",
+      { "net.netfilter.nf_conntrack_tcp_loose": "1", "net.ipv4.tcp_syncookies": "7" },
+      { tcpLoose: true },
+    ],
     ["timeouts are seconds", { "net.netfilter.nf_conntrack_udp_timeout": "30" }, { timeouts: { udp: 30 } }],
     ["keys that are not ours are nothing", { "net.ipv4.ip_forward": "1" }, {}],
   ])("%s", (_name, found, expected) => {

@@ -23,13 +23,29 @@ test("all that belongs to a rule is the rule", () => {
 
 describe("what no arguments would produce is left out", () => {
   test.each<[string, readonly NftObject[], object]>([
-    ["the keys are no combination", objects.filter((o) => !(o.kind === "element" && o.key === "192.0.2.1 . 80")), { options }],
+    [
+      "the keys are no combination",
+      objects.filter((o) => !(o.kind === "element" && o.key === "192.0.2.1 . 80")),
+      { options },
+    ],
     ["a key has another shape", [...objects, element("input4", "192.0.2.9")], model],
-    ["there is no key", [input("synproxy mss 1460", "drop")], { options: { mss: 1460, timestamp: false, sackPerm: false } }],
+    [
+      "there is no key",
+      [input("synproxy mss 1460", "drop")],
+      { options: { mss: 1460, timestamp: false, sackPerm: false } },
+    ],
     ["the proxy's chain is gone", objects.filter((o) => o.kind !== "chain"), { chain: hook, match }],
     ["the proxy's rule is gone", [...objects, input("drop")], { chain: hook, match }],
-    ["there is a rule before it", [...objects, input("counter accept", "synproxy mss 1460", "drop")], { chain: hook, match }],
-    ["there is more in its rule", [...objects, input("ct state new synproxy mss 1460", "drop")], { chain: hook, match }],
+    [
+      "there is a rule before it",
+      [...objects, input("counter accept", "synproxy mss 1460", "drop")],
+      { chain: hook, match },
+    ],
+    [
+      "there is more in its rule",
+      [...objects, input("ct state new synproxy mss 1460", "drop")],
+      { chain: hook, match },
+    ],
   ])("when %s", (_name, some, expected) => {
     expect(read(...some)).toEqual(expected);
   });

@@ -12,7 +12,12 @@ test("without options the proxy announces mss 1460 and nothing else", () => {
 });
 
 test("with timestamp it announces a window scale, 7 unless another is given", () => {
-  expect(parse({ options: { timestamp: true } }).options).toEqual({ mss: 1460, wscale: 7, timestamp: true, sackPerm: false });
+  expect(parse({ options: { timestamp: true } }).options).toEqual({
+    mss: 1460,
+    wscale: 7,
+    timestamp: true,
+    sackPerm: false,
+  });
   expect(parse({ options: { timestamp: true, wscale: 0 } }).options).toMatchObject({ wscale: 0 });
 });
 
@@ -24,18 +29,39 @@ test.each([
 });
 
 test.each([
-  [[443, 80], [80, 443]],
+  [
+    [443, 80],
+    [80, 443],
+  ],
   [["443", 443, "0443"], [443]],
   [["80-80"], [80]],
-  [[9, 10, 80], [9, 10, 80]], // by number, not by text
+  [
+    [9, 10, 80],
+    [9, 10, 80],
+  ], // by number, not by text
   [["1-65535", 80], ["1-65535"]],
   [["8000-8010", "8005-8020"], ["8000-8020"]],
   [["8000-8010", "8011-8020"], ["8000-8020"]], // they touch
-  [["8000-8010", "8012-8020"], ["8000-8010", "8012-8020"]],
-  [["8000-8010", 8011], ["8000-8010", 8011]], // a single port stays in the hash map
-  [[80, 81, 82], [80, 81, 82]],
-  [["8000-8010", 8000, 8010, 7999], [7999, "8000-8010"]],
-  [[1, 65535], [1, 65535]],
+  [
+    ["8000-8010", "8012-8020"],
+    ["8000-8010", "8012-8020"],
+  ],
+  [
+    ["8000-8010", 8011],
+    ["8000-8010", 8011],
+  ], // a single port stays in the hash map
+  [
+    [80, 81, 82],
+    [80, 81, 82],
+  ],
+  [
+    ["8000-8010", 8000, 8010, 7999],
+    [7999, "8000-8010"],
+  ],
+  [
+    [1, 65535],
+    [1, 65535],
+  ],
 ])("ports %j are %j", (given, canonical) => {
   expect(match({ ports: given }).ports).toEqual(canonical);
 });
