@@ -1,5 +1,5 @@
 /** The hosts of a run: one session for each way to reach one. */
-import { type Properties } from "./adapters/wire";
+import { type Properties } from "./wire";
 import { Declarations } from "./engine/declarations";
 import { HostSession } from "./engine/session";
 import { type Hop, type Settings, connection, withCredentials } from "./host/connection";

@@ -2,7 +2,7 @@
 import type * as dynamic from "@pulumi/pulumi/dynamic";
 
 import { dynamicProvider } from "./adapters/dynamic";
-import { type Properties } from "./adapters/wire";
+import { type Properties } from "./wire";
 import { Hosts } from "./hosts";
 import { Lifecycle } from "./lifecycle";
 import { RESOURCES } from "./resources/registry";

@@ -1,5 +1,5 @@
 /** Check, diff, create, read, update, delete: the same for every resource and for every adapter. */
-import { type Properties, UNKNOWN, containsUnknown, isObject, withoutUndefined } from "./adapters/wire";
+import { type Properties, UNKNOWN, containsUnknown, isObject, withoutUndefined } from "./wire";
 import { type Declaration, type Lines, desiredLines } from "./engine/desired";
 import { isGone, observedLines, restrictTo } from "./engine/observed";
 import { SECRET_MEMBERS, connection, endpoint } from "./host/connection";

@@ -1,7 +1,7 @@
 /** Runs a zod model over what a program gave; all problems at once, each with path, value and reason. */
 import { type z } from "zod";
 
-import { type Properties, containsUnknown, isObject } from "./adapters/wire";
+import { type Properties, containsUnknown, isObject } from "./wire";
 
 export interface Validated {
   /** The canonical form; properties with an unknown part stay as they were given. */

@@ -3,7 +3,7 @@ import type * as dynamic from "@pulumi/pulumi/dynamic";
 
 import { type Lifecycle } from "../lifecycle";
 import { type Hosts } from "../hosts";
-import { type Properties } from "./wire";
+import { type Properties } from "../wire";
 
 export function dynamicProvider(lifecycle: Lifecycle, hosts: Hosts): dynamic.ResourceProvider<Properties, Properties> {
   return {

@@ -69,6 +69,16 @@ export interface Hop extends Pick<Dial, "host" | "port" | "user" | "hostKey" | "
   readonly credentials: readonly Credential[];
 }
 
+/** The environment variable of each credential. */
+export const ENVIRONMENT = {
+  privateKey: "LBSHIELD_PRIVATE_KEY",
+  privateKeyPassword: "LBSHIELD_PRIVATE_KEY_PASSWORD",
+  password: "LBSHIELD_PASSWORD",
+  agentSocketPath: "SSH_AUTH_SOCK",
+} as const;
+
+type Secrets = Partial<Record<keyof typeof ENVIRONMENT, string | undefined>>;
+
 /**
  * Every credential there is, in the order in which they are tried: keys before agents before passwords, and of each
  * the connection's own before the configuration's before the environment's. A resource that is read or deleted comes
@@ -76,37 +86,37 @@ export interface Hop extends Pick<Dial, "host" | "port" | "user" | "hostKey" | "
  */
 export function withCredentials(dial: Dial, settings: Settings, env: NodeJS.ProcessEnv): Hop {
   const { host, port, user, hostKey, dialErrorLimit, perDialTimeout } = dial;
-  const passphrases = [dial.privateKeyPassword, settings("privateKeyPassword"), env.LBSHIELD_PRIVATE_KEY_PASSWORD];
-  const passphrase = passphrases.find((p) => p !== undefined);
-  const all = [
-    ...sources(dial.privateKey, settings("privateKey"), env.LBSHIELD_PRIVATE_KEY).map(({ from, value }) => ({
-      from: `the private key of ${from}`,
-      privateKey: value,
-      ...(passphrase === undefined ? {} : { passphrase }),
-    })),
-    ...sources(dial.agentSocketPath, settings("agentSocketPath"), env.SSH_AUTH_SOCK).map(({ from, value }) => ({
-      from: `the agent of ${from}`,
-      agent: value,
-    })),
-    ...sources(dial.password, settings("password"), env.LBSHIELD_PASSWORD).map(({ from, value }) => ({
-      from: `the password of ${from}`,
-      password: value,
-    })),
+  const members = Object.keys(ENVIRONMENT) as (keyof typeof ENVIRONMENT)[];
+  const collect = (get: (key: keyof typeof ENVIRONMENT) => string | undefined): Secrets =>
+    Object.fromEntries(members.map((key): [string, string | undefined] => [key, get(key)]).filter(([, v]) => v !== ""));
+  const sources: readonly [string, Secrets][] = [
+    ["the connection", dial],
+    ["the configuration", collect(settings)],
+    ["the environment", collect((key) => env[ENVIRONMENT[key]])],
   ];
+  const anyPassphrase = sources.map(([, s]) => s.privateKeyPassword).find((p) => p !== undefined);
   const known = hostKey === undefined ? {} : { hostKey };
-  return { host, port, user, dialErrorLimit, perDialTimeout, ...known, credentials: all };
+  return {
+    ...{ host, port, user, dialErrorLimit, perDialTimeout, ...known },
+    credentials: [
+      ...distinct(sources, "privateKey").map(([source, privateKey, { privateKeyPassword }]) => {
+        const passphrase = privateKeyPassword ?? anyPassphrase;
+        const opened = passphrase === undefined ? {} : { passphrase };
+        return { from: `the private key of ${source}`, privateKey, ...opened };
+      }),
+      ...distinct(sources, "agentSocketPath").map(([source, agent]) => ({ from: `the agent of ${source}`, agent })),
+      ...distinct(sources, "password").map(([source, password]) => ({ from: `the password of ${source}`, password })),
+    ],
+  };
 }
 
-/** Distinct values with where each is from; an empty text is none. */
-function sources(own?: string, configured?: string, environment?: string): { from: string; value: string }[] {
-  const named = [
-    { from: "the connection", value: own },
-    { from: "the configuration", value: configured },
-    { from: "the environment", value: environment },
-  ];
-  return named.flatMap(({ from, value }, i) =>
-    value === undefined || value === "" || named.slice(0, i).some((n) => n.value === value) ? [] : [{ from, value }],
-  );
+/** Each value of a member once, with where it is from first. */
+function distinct(sources: readonly [string, Secrets][], key: keyof Secrets): [string, string, Secrets][] {
+  return sources.flatMap(([source, secrets], i): [string, string, Secrets][] => {
+    const value = secrets[key];
+    const before = sources.slice(0, i).some(([, earlier]) => earlier[key] === value);
+    return value === undefined || before ? [] : [[source, value, secrets]];
+  });
 }
 
 /** Where a connection leads: what a resource's identity depends on. */

@@ -1,4 +1,4 @@
-import { type Properties } from "../../provider/adapters/wire";
+import { type Properties } from "../../provider/wire";
 import { type Hop } from "../../provider/host/connection";
 import { Hosts } from "../../provider/hosts";
 

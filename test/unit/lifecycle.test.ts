@@ -1,7 +1,7 @@
 /** Law 8: what cannot be is an error at preview that names property, value and reason. No host is reached here. */
 import { get } from "pulumi-lbshield/provider";
 
-import { type Properties, UNKNOWN } from "../../provider/adapters/wire";
+import { type Properties, UNKNOWN } from "../../provider/wire";
 
 let hosts = 0;
 /** A host that no other test has declared anything for. */

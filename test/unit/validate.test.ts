@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-import { UNKNOWN } from "../../provider/adapters/wire";
+import { UNKNOWN } from "../../provider/wire";
 import { validate } from "../../provider/validate";
 import { reason, wholeNumber } from "../../provider/values";
 

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 
-import { SECRET_MEMBERS, connection, type endpoint, withCredentials } from "../../provider/host/connection";
+import { ENVIRONMENT, SECRET_MEMBERS, connection, type endpoint } from "../../provider/host/connection";
 import { RESOURCES } from "../../provider/resources/registry";
 import { type ResourceType } from "../../provider/resources/resource";
 import { type Docs, Sources } from "./docs";
@@ -100,17 +100,7 @@ function credentials(docs: Docs): Properties {
       defaultInfo: { environment: [name] },
     },
   ];
-  return Object.fromEntries(environmentNames().map(variable));
-}
-
-/** The environment variable of each credential: where each variable holds its own name, they are what is found. */
-function environmentNames(): [string, string][] {
-  const everyName = new Proxy<NodeJS.ProcessEnv>({}, { get: (_, name) => String(name) });
-  const without = connection.parse({ host: "any" });
-  const found = withCredentials(without, () => undefined, everyName);
-  return Object.entries(found).flatMap(([key, value]) =>
-    key in without || typeof value !== "string" ? [] : [[key, value]],
-  );
+  return Object.fromEntries(Object.entries(ENVIRONMENT).map(variable));
 }
 
 const PACKAGE_JSON = z.object({

@@ -1,6 +1,6 @@
 /** A host on paper: plans are carried out on plain data. Its resources are smaller than any real one. */
 import { type Declaration, type Layout } from "../../../provider/engine/desired";
-import { type Change, type Plan, makePlan } from "../../../provider/engine/plan";
+import { type Change, type Plan, after as hostAfter, planBetween } from "../../../provider/engine/plan";
 import { type Snapshot } from "../../../provider/engine/snapshot";
 import { type NftObject, byId, chain } from "../../../provider/kernel/nftables/objects";
 import { type KernelObject, own, shared } from "../../../provider/kernel/object";
@@ -66,25 +66,26 @@ export const tuning = (path: string, ...values: Sysctl[]): Declaration => ({
   wanted: values.map(shared),
 });
 
+/** The plan of one change. */
+export const planOf = (change: Change, host: Snapshot, layouts: readonly Layout[]): Plan =>
+  planBetween(host, hostAfter(change, host, layouts));
+
 /** What the host is after a plan. */
 export function carryOut(plan: Plan, host: Snapshot): Snapshot {
   const { write, remove, keepOriginals, dropOriginals } = plan.ledger;
   const writes = [...plan.sysctlBefore, ...plan.sysctlAfter].map((w): [string, string] => [w.key, w.to]);
+  const replaced = [...remove, ...write.map((r) => r.name)];
   return {
     nft: plan.nft.target,
     sysctl: new Map([...host.sysctl, ...writes]),
-    records: [...host.records.filter((r) => r.name !== remove && r.name !== write?.name), ...(write ? [write] : [])],
-    originals: new Map(
-      [...host.originals, ...[...keepOriginals].filter(([key]) => !host.originals.has(key))].filter(
-        ([key]) => !dropOriginals.includes(key),
-      ),
-    ),
+    records: [...host.records.filter((r) => !replaced.includes(r.name)), ...write],
+    originals: new Map([...host.originals, ...keepOriginals].filter(([key]) => !dropOriginals.includes(key))),
   };
 }
 
 /** The host after one change after the other. */
 export const after = (host: Snapshot, ...changes: readonly Change[]): Snapshot =>
-  changes.reduce((now, change) => carryOut(makePlan(change, now, LAYOUTS), now), host);
+  changes.reduce((now, change) => carryOut(planOf(change, now, LAYOUTS), now), host);
 
 /** The same host with objects that somebody else put there. */
 export const withObjects = (host: Snapshot, ...objects: readonly NftObject[]): Snapshot => ({

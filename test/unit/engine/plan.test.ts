@@ -5,19 +5,32 @@ import { recordFile } from "../../../provider/engine/ledger";
 import {
   type Change,
   Conflict,
+  after as hostAfter,
   agree,
   differences,
   isEmpty,
-  makePlan,
   overlappingOwner,
+  planBetween,
 } from "../../../provider/engine/plan";
 import { type Snapshot } from "../../../provider/engine/snapshot";
 import { chain, nftId } from "../../../provider/kernel/nftables/objects";
 import { shared } from "../../../provider/kernel/object";
 import { sysctl } from "../../../provider/kernel/sysctl/sysctl";
-import { FRESH, LAYOUT, LAYOUTS, after, port, rule, tuning, withObjects, withValue } from "./paper-host";
+import {
+  FRESH,
+  LAYOUT,
+  LAYOUTS,
+  after,
+  carryOut,
+  planOf,
+  port,
+  rule,
+  tuning,
+  withObjects,
+  withValue,
+} from "./paper-host";
 
-const plan = (change: Change, host: Snapshot) => makePlan(change, host, LAYOUTS);
+const plan = (change: Change, host: Snapshot) => planOf(change, host, LAYOUTS);
 const put = (declaration: Declaration): Change => ({ put: declaration });
 const remove = (declaration: Declaration): Change => ({ remove: declaration });
 const forward = (change: Change, host: Snapshot) => plan(change, host).nft.forward.map((line) => line.text);
@@ -185,12 +198,15 @@ describe("a table that somebody else uses as well", () => {
     expect(after(FRESH, put(web), put(api), remove(web)).nft).toEqual(after(FRESH, put(api)).nft);
   });
 
-  test("leaves what another resource has lost to that resource's own next put", () => {
-    const host = after(FRESH, put(web));
-    const lost = { ...host, nft: new Map([...host.nft].filter(([id]) => id !== "element ports { 192.0.2.1 . 80 }")) };
-    expect(after(lost, put(api)).nft.has("element ports { 192.0.2.1 . 80 }")).toBe(false);
-    expect(after(lost, put(web)).nft).toEqual(host.nft);
-  });
+  test.each(["element ports { 192.0.2.1 . 80 }", "element hosts { 192.0.2.1 }"])(
+    "leaves what another resource has lost to that resource's own next put: %s",
+    (id) => {
+      const host = after(FRESH, put(web));
+      const lost = { ...host, nft: new Map([...host.nft].filter(([found]) => found !== id)) };
+      expect(after(lost, put(rule("acme/prod/api", ["192.0.2.2 . 443"]))).nft.has(id)).toBe(false);
+      expect(after(lost, put(web)).nft).toEqual(host.nft);
+    },
+  );
 
   test("has objects of other stacks that no record tells of", () => {
     const theirs = chain("demo/billing/test/web/in", ["drop"]);
@@ -290,7 +306,10 @@ describe("a resource that is renamed", () => {
 
   test("is the same on the host as one that always had the new name", () => {
     expect(after(FRESH, put(web), change)).toEqual(after(FRESH, put(now)));
-    expect(plan(change, after(FRESH, put(web))).ledger).toMatchObject({ write: { name: now.name }, remove: web.name });
+    expect(plan(change, after(FRESH, put(web))).ledger).toMatchObject({
+      write: [{ name: now.name }],
+      remove: [web.name],
+    });
   });
 
   test("keeps its claims: nothing is given back in between", () => {
@@ -306,7 +325,7 @@ describe("a resource that is renamed", () => {
 
   test("is put as new when the host does not know it by the old name", () => {
     expect(after(FRESH, change)).toEqual(after(FRESH, put(now)));
-    expect(plan(change, FRESH).ledger.remove).toBeUndefined();
+    expect(plan(change, FRESH).ledger.remove).toEqual([]);
   });
 });
 
@@ -319,7 +338,7 @@ describe("what is nobody's any more goes", () => {
   });
 
   test("its record goes too, and a removal again does nothing", () => {
-    expect(plan(remove(web), after(FRESH, put(web))).ledger).toMatchObject({ remove: web.name });
+    expect(plan(remove(web), after(FRESH, put(web))).ledger).toMatchObject({ remove: [web.name] });
     expect(isEmpty(plan(remove(web), FRESH))).toBe(true);
   });
 
@@ -380,6 +399,18 @@ describe("for any resources of one stack", () => {
     );
   });
 
+  test("many changes at once, as one plan, lead where one after the other does", () => {
+    fc.assert(
+      fc.property(declarations, fc.infiniteStream(fc.boolean()), (ds, goes) => {
+        const { there } = putAll(ds);
+        const changes = there.flatMap((d) => [put(d), ...(goes.next().value === true ? [remove(d)] : [])]);
+        const next = changes.reduce((host, change) => hostAfter(change, host, LAYOUTS), FRESH);
+        expect(carryOut(planBetween(FRESH, next), FRESH)).toEqual(after(FRESH, ...changes));
+        expect(isEmpty(planBetween(next, next))).toBe(true);
+      }),
+    );
+  });
+
   test("what the host then shows is what the plan was for", () => {
     fc.assert(
       fc.property(declarations, ([one, two]) => {
@@ -409,9 +440,10 @@ test("what the host shows otherwise is told object by object, value by value", (
 });
 
 test("a put brings the layout it stands on, and writes its record once", () => {
-  const { write } = plan(put(web), FRESH).ledger;
+  const [write, ...others] = plan(put(web), FRESH).ledger.write;
   expect(write).toEqual({ version: 1, ...web });
+  expect(others).toEqual([]);
   expect(recordFile(write?.name ?? "")).toBe("/var/lib/lbshield/resources/demo%2Facme%2Fprod%2Fweb");
-  expect(plan(put(web), after(FRESH, put(web))).ledger.write).toBeUndefined();
+  expect(plan(put(web), after(FRESH, put(web))).ledger.write).toEqual([]);
   expect(LAYOUT.objects.every((o) => after(FRESH, put(web)).nft.has(nftId(o)))).toBe(true);
 });

@@ -3,7 +3,6 @@ import fc from "fast-check";
 
 import { type Declaration, desiredLines, ownerOf } from "../../../provider/engine/desired";
 import { observedLines, restrictTo } from "../../../provider/engine/observed";
-import { makePlan } from "../../../provider/engine/plan";
 import { type Snapshot } from "../../../provider/engine/snapshot";
 import { CONNTRACK_TUNING } from "../../../provider/resources/conntrack-tuning";
 import { LAYOUTS } from "../../../provider/resources/layout";
@@ -11,7 +10,7 @@ import { RESOURCES } from "../../../provider/resources/registry";
 import { type ResourceType } from "../../../provider/resources/resource";
 import { SYNPROXY_RULE } from "../../../provider/resources/synproxy-rule";
 import { conntrackTuningArgs, synproxyRuleArgs } from "../../support/arbitrary";
-import { carryOut } from "../engine/paper-host";
+import { carryOut, planOf } from "../engine/paper-host";
 
 const CASES: readonly { type: ResourceType; args: fc.Arbitrary<object> }[] = [
   { type: SYNPROXY_RULE, args: synproxyRuleArgs },
@@ -37,7 +36,7 @@ function hostWith(d: Declaration): Snapshot {
     records: [],
     originals: new Map(),
   };
-  return carryOut(makePlan({ put: d }, before, LAYOUTS), before);
+  return carryOut(planOf({ put: d }, before, LAYOUTS), before);
 }
 
 /** The same value with the members of every object, and of every list, in another order. */

@@ -41,6 +41,7 @@ describe("what no arguments would produce is left out", () => {
       [...objects, input("counter accept", "synproxy mss 1460", "drop")],
       { chain: hook, match },
     ],
+    ["there is a rule behind it", [...objects, input("synproxy mss 1460", "drop", "accept")], { chain: hook, match }],
     [
       "there is more in its rule",
       [...objects, input("ct state new synproxy mss 1460", "drop")],

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 
-import { UNKNOWN, containsUnknown, isObject, withoutUndefined } from "../../../provider/adapters/wire";
+import { UNKNOWN, containsUnknown, isObject, withoutUndefined } from "../../provider/wire";
 
 /** Anything that a program can pass: JSON, with members that are undefined. */
 const { value } = fc.letrec((tie) => ({
