@@ -74,7 +74,7 @@ export class Lifecycle {
 
   async delete(olds: Properties): Promise<void> {
     const name = this.nameOf(olds);
-    await this.hosts.session(reachOf(olds)).change({ remove: { name, label: this.labelOf(olds) } });
+    await this.hosts.remove(reachOf(olds), { name, label: this.labelOf(olds) });
   }
 
   /** What the host has, as arguments and as lines; undefined when nothing of the resource is left there. */
@@ -93,7 +93,7 @@ export class Lifecycle {
 
   private async put(inputs: Properties, put: Declaration, was?: string): Promise<void> {
     const where = reachOf(inputs);
-    await this.hosts.session(where).change({
+    await this.hosts.put(where, {
       put,
       ...(was === undefined || was === put.name ? {} : { was }),
       mayTake: (owner, id) => !this.hosts.declarations.declares(at(where), owner, id),

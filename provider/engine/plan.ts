@@ -74,6 +74,7 @@ export function after(change: Change, now: Snapshot, layouts: readonly Layout[])
   );
   const others = now.records.filter((r) => !names.includes(r.name));
   return {
+    machine: now.machine,
     nft: tableAfter(change, names, now, layouts),
     ...values,
     records: [...others, ...(put ? [toRecord(put)] : [])],

@@ -14,6 +14,8 @@ export interface Observed {
 }
 
 export interface Snapshot extends Observed {
+  /** Tells one machine (and one network namespace) from another, by whatever name it was reached. */
+  readonly machine: string;
   readonly records: readonly LedgerRecord[];
   readonly originals: ReadonlyMap<string, string>;
 }
@@ -25,6 +27,7 @@ export interface Snapshot extends Observed {
  */
 export function snapshotScript(sysctls: readonly string[]): string {
   return `
+printf "@@machine\\n%s %s\\n" "$(cat /proc/sys/kernel/random/boot_id)" "$(readlink /proc/self/ns/net)"
 command -v nft >/dev/null || { echo "nft: not found" >&2; exit 127; }
 listing=$(nft -t list ruleset) || exit
 printf "@@nft\\n%s\\n" "$listing"
@@ -62,6 +65,7 @@ export function parseSnapshot(text: string): Snapshot {
   const pairs = (section: string) =>
     new Map(lines(section).map((l): [string, string] => [l.slice(0, l.indexOf("\t")), l.slice(l.indexOf("\t") + 1)]));
   return {
+    machine: (sections.get("machine") ?? "").trim(),
     nft: byId(parseTables(sections.get("nft") ?? "", TABLE.family, TABLE.name)),
     sysctl: new Map([...pairs("sysctl")].map(([key, value]) => [key, canonicalValue(value)])),
     records: lines("ledger").map(parseRecord),

@@ -120,6 +120,19 @@ test("a renamed rule takes over what it protects, with no moment without protect
   expect(stdout).not.toContain("synproxy/shop/test/web");
 });
 
+test("a host that is reached by another name keeps its rules", async () => {
+  const here = connectionTo(lab.host(1));
+  // The same machine by another of its ports: Pulumi replaces, creates first, then deletes.
+  await lab.exec(1, "/usr/sbin/sshd -p 2200 -o PidFile=none");
+  const there = JSON.stringify({ ...(JSON.parse(here) as object), port: 2200 });
+  project.program(program(OPTIONS).replace('"web"', '"shop-front"').replace(here, there));
+  const { code, text } = await project.up();
+  expect(text).toMatch(/replaced/);
+  expect(code).toBe(0);
+  expect((await lab.exec(1, "nft list ruleset")).stdout).toContain("goto synproxy/shop/test/shop-front/input");
+  expect(await project.run("refresh", "--preview-only", "--expect-no-changes")).toMatchObject({ code: 0 });
+});
+
 test("destroy leaves the host as it was", async () => {
   expect(await project.run("destroy", "--yes")).toMatchObject({ code: 0 });
   expect(await lab.fingerprint(1)).toBe(before);

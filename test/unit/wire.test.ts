@@ -54,7 +54,7 @@ test.each([
 
 describe("what goes back to the engine", () => {
   test("has no member that is undefined, at any depth", () => {
-    expect(withoutUndefined({ a: undefined, b: { c: undefined, d: [{ e: undefined, f: 1 }] } })).toEqual({
+    expect(withoutUndefined({ a: undefined, b: { c: undefined, d: [{ e: undefined, f: 1 }] } })).toStrictEqual({
       b: { d: [{ f: 1 }] },
     });
     expect(Object.keys(withoutUndefined({ a: undefined }))).toEqual([]);

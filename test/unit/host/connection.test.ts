@@ -101,6 +101,15 @@ describe("credentials", () => {
     });
   });
 
+  test("have the passphrase that came with them, each its own", () => {
+    const env = { LBSHIELD_PRIVATE_KEY: "k2", LBSHIELD_PRIVATE_KEY_PASSWORD: "p2" };
+    const { credentials } = withCredentials(parse({ privateKey: "k1", privateKeyPassword: "p1" }), none, env);
+    expect(credentials).toEqual([
+      { from: "the private key of the connection", privateKey: "k1", passphrase: "p1" },
+      { from: "the private key of the environment", privateKey: "k2", passphrase: "p2" },
+    ]);
+  });
+
   test("are told apart from the way to the host, which stays as it is", () => {
     const dial = parse({ user: "ops", port: 2222, hostKey: "SHA256:x", privateKey: "k" });
     expect(withCredentials(dial, none, {})).toEqual({

@@ -142,7 +142,7 @@ describe("a shell that ends", () => {
     const shell = await newShell();
     const folder = await folderOf(shell);
     expect(shell.alive).toBe(true);
-    const waiting = [shell.run("kill -9 $$; sleep 1"), shell.run("echo never"), shell.run("echo neither")];
+    const waiting = [shell.run("kill -9 $$; sleep 0.1"), shell.run("echo never"), shell.run("echo neither")];
     const message = [
       "talk to the shell on lb1: the connection was lost: ended with SIGKILL",
       "  outcome: a change that was under way is undone by the host itself",
