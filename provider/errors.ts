@@ -21,6 +21,8 @@ export class HostError extends Error {
     cause?: unknown,
   ) {
     super(tell(problem), { cause });
+    // Pulumi prints the stack of what a read or a delete throws: it is written for users, who have no use for ours.
+    this.stack = this.message;
   }
 }
 

@@ -37,7 +37,7 @@ export class Lifecycle {
     const { args, meta } = split(news);
     const isSecret = () => news.redact === true;
     const own = validate(this.type.model, args, { secret: isSecret });
-    const where = isObject(meta.connection) ? meta.connection : {};
+    const where = meta.connection;
     const reach = validate(connection, where, {
       at: "connection",
       secret: (path) => SECRET_MEMBERS.some((member) => path.at(-1) === member),
@@ -48,7 +48,7 @@ export class Lifecycle {
     if (containsUnknown(args) || containsUnknown(meta.owner))
       return { inputs: { ...checked, ...this.unknownLines() }, problems: [] };
     const declaration = this.declare(checked);
-    const conflicts = containsUnknown(where) ? [] : this.hosts.declarations.enter(at(where), declaration);
+    const conflicts = endpointKnown(where) ? this.hosts.declarations.enter(at(where), declaration) : [];
     const inputs = withoutUndefined({ ...checked, ...linesOf(desiredLines(declaration)) });
     return conflicts.length > 0 ? { inputs: news, problems: conflicts } : { inputs, problems: [] };
   }
@@ -56,7 +56,7 @@ export class Lifecycle {
   /** Another host is another resource; everything else changes in place. */
   replaces(olds: Properties, news: Properties): string[] {
     const [old, now] = [olds.connection, news.connection];
-    if (!isObject(old) || !isObject(now) || containsUnknown([now.host, now.port])) return [];
+    if (!isObject(old) || !endpointKnown(now)) return [];
     return at(old) === at(now) ? [] : ["connection"];
   }
 
@@ -74,7 +74,8 @@ export class Lifecycle {
 
   async delete(olds: Properties): Promise<void> {
     const name = this.nameOf(olds);
-    await this.hosts.remove(reachOf(olds), { name, label: this.labelOf(olds) });
+    const where = reachOf(olds);
+    await this.hosts.session(where).change({ remove: { name, label: this.labelOf(olds), via: at(where) } });
   }
 
   /** What the host has, as arguments and as lines; undefined when nothing of the resource is left there. */
@@ -93,7 +94,7 @@ export class Lifecycle {
 
   private async put(inputs: Properties, put: Declaration, was?: string): Promise<void> {
     const where = reachOf(inputs);
-    await this.hosts.put(where, {
+    await this.hosts.session(where).change({
       put,
       ...(was === undefined || was === put.name ? {} : { was }),
       mayTake: (owner, id) => !this.hosts.declarations.declares(at(where), owner, id),
@@ -103,7 +104,9 @@ export class Lifecycle {
   private declare(inputs: Properties): Declaration {
     const name = this.nameOf(inputs);
     const model = this.type.model.parse(split(inputs).args);
-    return { name, label: this.labelOf(inputs), ...this.type.compile(name, model) };
+    const where = inputs.connection;
+    const via = endpointKnown(where) ? { via: at(where) } : {};
+    return { name, label: this.labelOf(inputs), ...via, ...this.type.compile(name, model) };
   }
 
   private nameOf(inputs: Properties): string {
@@ -129,6 +132,9 @@ function split(properties: Properties): { args: Properties; meta: Properties } {
     meta: Object.fromEntries(entries.filter(([key]) => isMeta(key) && key !== "nft" && key !== "sysctl")),
   };
 }
+
+const endpointKnown = (where: unknown): where is Properties =>
+  isObject(where) && !containsUnknown([where.host, where.port]);
 
 const linesOf = ({ nft, sysctl }: Lines): Properties => ({ ...(nft ? { nft } : {}), ...(sysctl ? { sysctl } : {}) });
 

@@ -1,7 +1,8 @@
 /** Runs a zod model over what a program gave; all problems at once, each with path, value and reason. */
 import { type z } from "zod";
 
-import { type Properties, containsUnknown, isObject } from "./wire";
+import { show } from "./values";
+import { type Properties, UNKNOWN, containsUnknown, isObject } from "./wire";
 
 export interface Validated {
   /** The canonical form; properties with an unknown part stay as they were given. */
@@ -17,11 +18,18 @@ export interface ValidateOptions {
   readonly secret: (path: readonly PropertyKey[]) => boolean;
 }
 
-export function validate(model: z.ZodObject & z.ZodType, given: Properties, options: ValidateOptions): Validated {
+/** `given` is what a program gave: anything at all. */
+export function validate(model: z.ZodObject & z.ZodType, given: unknown, options: ValidateOptions): Validated {
+  if (given === UNKNOWN) return { value: {}, problems: [] };
   const result = model.safeParse(given);
   if (result.success) return { value: result.data, problems: [] };
-  const issues = result.error.issues.filter((issue) => !containsUnknown(valueAt(given, issue.path)));
-  return { value: canonicalParts(model, given), problems: issues.map((issue) => tell(issue, given, options)) };
+  // What is unknown cannot be judged yet; a property that does not exist is wrong whatever its neighbours will be.
+  const judged = (issue: z.core.$ZodIssue) =>
+    issue.code === "unrecognized_keys" || !containsUnknown(valueAt(given, issue.path));
+  return {
+    value: isObject(given) ? canonicalParts(model, given) : {},
+    problems: result.error.issues.filter(judged).map((issue) => tell(issue, given, options)),
+  };
 }
 
 /** During a preview some properties are unknown: the others take their canonical form one by one. */
@@ -34,23 +42,16 @@ function canonicalParts(model: z.ZodObject, given: Properties): Properties {
   return Object.fromEntries(Object.entries(given).map(([key, value]) => [key, part(key, value)]));
 }
 
-function tell(issue: z.core.$ZodIssue, given: Properties, { at, secret }: ValidateOptions): string {
+function tell(issue: z.core.$ZodIssue, given: unknown, { at, secret }: ValidateOptions): string {
   const path = printPath([...(at === undefined ? [] : [at]), ...issue.path]);
   const message =
     issue.code === "unrecognized_keys"
       ? `has no property ${issue.keys.map((k) => `"${k}"`).join(", ")}`
       : issue.message;
-  const value = valueAt(given, issue.path);
-  const shown = secret(issue.path) && value !== undefined ? redact(message, value) : message;
+  const value = `${show(valueAt(given, issue.path))}: `;
+  // Messages begin with the value, and nowhere else do they show it or what follows from it.
+  const shown = secret(issue.path) && message.startsWith(value) ? `[secret]: ${message.slice(value.length)}` : message;
   return path === "" ? shown : `${path}: ${shown}`;
-}
-
-function redact(message: string, value: unknown): string {
-  const parts: unknown[] = isObject(value) || Array.isArray(value) ? Object.values(value) : [value];
-  return [value, ...parts]
-    .map((part) => JSON.stringify(part))
-    .filter((text) => text !== "")
-    .reduce((text, part) => text.replaceAll(part, "[secret]"), message);
 }
 
 function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {

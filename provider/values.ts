@@ -2,7 +2,12 @@
 import { isIPv4, isIPv6 } from "node:net";
 import { z } from "zod";
 
-const show = (value: unknown): string => (value === undefined ? "undefined" : JSON.stringify(value));
+/** A value as messages show it. What is inside an object or a list may be secret, and is too long anyway. */
+export function show(value: unknown): string {
+  if (Array.isArray(value)) return "a list";
+  if (typeof value === "object" && value !== null) return "an object";
+  return value === undefined ? "undefined" : JSON.stringify(value);
+}
 
 /** An error whose reason starts with the value, redacted by whoever prints it when it is secret. */
 export const reason =
@@ -42,9 +47,9 @@ export const interfaceName = z
   .string({ error: reason("an interface is named by a string like eth0") })
   .superRefine((name, ctx) => {
     const problem =
-      name.length > 15
-        ? `has ${name.length.toString()} characters; the kernel takes interface names of at most 15`
-        : !/^[^\s/:"*]+$/.test(name) || name === "." || name === ".."
+      Buffer.byteLength(name) > 15
+        ? "is too long; the kernel takes interface names of at most 15 bytes"
+        : !/^[^\s/:"*\x00-\x1f\x7f]+$/.test(name) || name === "." || name === ".."
           ? "is not an interface name (no space, slash, colon, quote or wildcard)"
           : undefined;
     if (problem !== undefined) ctx.addIssue({ code: "custom", message: `${show(name)}: ${problem}` });
@@ -107,7 +112,7 @@ export const duration = (min: number, max: number) => {
     else if (seconds < min || seconds > max)
       ctx.addIssue({
         code: "custom",
-        message: `${show(value)}: is ${seconds.toString()} s; the kernel takes ${min.toString()} to ${max.toString()} s`,
+        message: `${show(value)}: the kernel takes ${min.toString()} to ${max.toString()} s here`,
       });
     return seconds ?? 0;
   });

@@ -3,7 +3,7 @@ import { type Element } from "../kernel/nftables/objects";
 import { objectId } from "../kernel/object";
 import { type Declaration } from "./desired";
 import { keysOverlap } from "./overlap";
-import { Conflict, agree } from "./plan";
+import { Conflict, agree, printKey } from "./plan";
 
 export class Declarations {
   private readonly hosts = new Map<string, Map<string, Declaration>>();
@@ -35,7 +35,7 @@ function conflicts(a: Declaration, b: Declaration): string[] {
       throw error;
     }
   });
-  return [...(taken ? [`${taken.key.replaceAll(" . ", " port ")} is declared by ${b.label} as well`] : []), ...values];
+  return [...(taken ? [`${printKey(taken.key)} is declared by ${b.label} as well`] : []), ...values];
 }
 
 const elements = (d: Declaration): Element[] =>

@@ -22,6 +22,8 @@ export interface Compiled {
 export interface Declaration extends Compiled {
   /** The name on the host, `kind/project/stack/name`: unique there. */
   readonly name: string;
+  /** The name and port by which its host is reached. */
+  readonly via?: string;
   /** As people know it, e.g. `SynproxyRule web (acme/prod)`. */
   readonly label: string;
 }

@@ -14,26 +14,37 @@ export interface LedgerRecord extends Declaration {
   readonly version: 1;
 }
 
-export const toRecord = ({ name, label, layouts, wanted }: Declaration): LedgerRecord => ({
+export const toRecord = ({ name, label, via, layouts, wanted }: Declaration): LedgerRecord => ({
   version: 1,
   name,
   label,
+  ...(via === undefined ? {} : { via }),
   layouts,
   wanted,
 });
 
-/** A file's name: the slashes of a name would be folders. */
-export const recordFile = (name: string): string => `${RESOURCES}/${encodeURIComponent(name)}`;
-export const originalFile = (key: string): string => `${ORIGINALS}/${encodeURIComponent(key)}`;
+/** A file's name: a slash would be a folder, and neither names nor keys have colons. */
+const fileName = (name: string): string => name.replaceAll("/", ":");
+export const recordFile = (name: string): string => `${RESOURCES}/${fileName(name)}`;
+export const originalFile = (key: string): string => `${ORIGINALS}/${fileName(key)}`;
+export const originalKey = (file: string): string => file.replaceAll(":", "/");
 
 export const printRecord = (record: LedgerRecord): string => JSON.stringify(record);
 
 /** Throws when a line is not a record: a ledger that cannot be read must not be overwritten. */
 export function parseRecord(line: string): LedgerRecord {
-  const record = JSON.parse(line) as Partial<LedgerRecord>;
-  if (record.version !== 1 || typeof record.name !== "string" || !Array.isArray(record.wanted))
-    throw new Error(`the ledger in ${RESOURCES} has a record of an unknown form: ${line.slice(0, 80)}`);
+  const record = parseJson(line);
+  if (record?.version !== 1 || typeof record.name !== "string" || !Array.isArray(record.wanted))
+    throw new Error(`the ledger in ${RESOURCES} has a file that is not a record of ours: ${line.slice(0, 80)}`);
   return record as LedgerRecord;
+}
+
+function parseJson(line: string): Partial<LedgerRecord> | null {
+  try {
+    return JSON.parse(line) as Partial<LedgerRecord> | null;
+  } catch {
+    return null;
+  }
 }
 
 export const sameDeclaration = (a: LedgerRecord | undefined, b: Declaration): boolean =>

@@ -20,7 +20,7 @@ export type Change =
       /** May it take over what this owner of the same stack has? */
       readonly mayTake?: (owner: string, id: string) => boolean;
     }
-  | { readonly remove: Pick<Declaration, "name" | "label"> };
+  | { readonly remove: Pick<Declaration, "name" | "label" | "via"> };
 
 export interface SysctlWrite {
   readonly key: string;
@@ -63,6 +63,7 @@ export class Conflict extends Error {
 
 /** The host as it should be after a change. Throws a Conflict when it cannot be. */
 export function after(change: Change, now: Snapshot, layouts: readonly Layout[]): Snapshot {
+  if ("remove" in change && isReplaced(change.remove, now)) return now;
   const names = namesOf(change);
   const put = "put" in change ? change.put : undefined;
   const old = now.records.filter((r) => names.includes(r.name));
@@ -74,12 +75,18 @@ export function after(change: Change, now: Snapshot, layouts: readonly Layout[])
   );
   const others = now.records.filter((r) => !names.includes(r.name));
   return {
-    machine: now.machine,
     nft: tableAfter(change, names, now, layouts),
     ...values,
     records: [...others, ...(put ? [toRecord(put)] : [])],
   };
 }
+
+/**
+ * A host that is reached by another name is another host to Pulumi: a resource is created there first and then removed
+ * here. When both names lead to one machine, what was just created must stay.
+ */
+const isReplaced = ({ name, via }: Pick<Declaration, "name" | "via">, now: Snapshot): boolean =>
+  now.records.some((r) => r.name === name && r.via !== undefined && via !== undefined && r.via !== via);
 
 /** Pure difference: the same for one change and for a thousand. */
 export function planBetween(now: Snapshot, next: Snapshot): Plan {
@@ -121,7 +128,15 @@ function tableAfter(change: Change, names: readonly string[], now: Snapshot, lay
 
   const target = new Map<string, NftObject>();
   const standing = new Set([...others, ...(put ? [put] : [])].flatMap((d) => d.layouts));
-  for (const layout of layouts) if (standing.has(layout.name)) for (const o of layout.objects) target.set(nftId(o), o);
+  const recorded = new Set(others.map((r) => r.name));
+  // Somebody's objects whose record is lost: they and what they stand on are left alone.
+  const orphans = [...now.nft.values()].some(
+    (o) => ownerOf(o) !== undefined && !mine(o) && !recorded.has(ownerOf(o) ?? ""),
+  );
+  for (const layout of layouts)
+    if (standing.has(layout.name) || (orphans && layout.objects.some((o) => now.nft.has(nftId(o)))))
+      for (const o of layout.objects) target.set(nftId(o), o);
+  if (orphans) for (const [id, o] of now.nft) if (o.kind === "element" && o.value === undefined) target.set(id, o);
   for (const [id, o] of now.nft) if (ownerOf(o) !== undefined && !mine(o)) target.set(id, o);
   for (const { wanted } of claimsBut(now.records, names))
     if (wanted.object.kind === "element" && now.nft.has(nftId(wanted.object)))
@@ -144,9 +159,12 @@ function refuseTaken(o: Element, names: readonly string[], target: Map<string, N
   throw takenBy(o.key, owner);
 }
 
+/** `"eth0" . 192.0.2.1 . 80` as people say it. */
+export const printKey = (key: string): string => key.replace(/^("[^"]*") \. /, "$1 ").replace(" . ", " port ");
+
 export const takenBy = (key: string, owner: string): Conflict =>
   new Conflict(
-    `${key.replaceAll(" . ", " port ")} already belongs to ${owner} on this host`,
+    `${printKey(key)} already belongs to ${owner} on this host`,
     "declare it once; to move it to another stack, remove it there first",
   );
 

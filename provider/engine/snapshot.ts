@@ -3,7 +3,7 @@ import { parseTables } from "../kernel/nftables/listing";
 import { type NftObjects, byId } from "../kernel/nftables/objects";
 import { canonicalValue } from "../kernel/sysctl/sysctl";
 import { TABLE } from "./desired";
-import { type LedgerRecord, ORIGINALS, RESOURCES, parseRecord } from "./ledger";
+import { type LedgerRecord, ORIGINALS, RESOURCES, originalKey, parseRecord } from "./ledger";
 
 /** The part of a snapshot that resources read. */
 export interface Observed {
@@ -14,8 +14,6 @@ export interface Observed {
 }
 
 export interface Snapshot extends Observed {
-  /** Tells one machine (and one network namespace) from another, by whatever name it was reached. */
-  readonly machine: string;
   readonly records: readonly LedgerRecord[];
   readonly originals: ReadonlyMap<string, string>;
 }
@@ -27,7 +25,6 @@ export interface Snapshot extends Observed {
  */
 export function snapshotScript(sysctls: readonly string[]): string {
   return `
-printf "@@machine\\n%s %s\\n" "$(cat /proc/sys/kernel/random/boot_id)" "$(readlink /proc/self/ns/net)"
 command -v nft >/dev/null || { echo "nft: not found" >&2; exit 127; }
 listing=$(nft -t list ruleset) || exit
 printf "@@nft\\n%s\\n" "$listing"
@@ -65,10 +62,9 @@ export function parseSnapshot(text: string): Snapshot {
   const pairs = (section: string) =>
     new Map(lines(section).map((l): [string, string] => [l.slice(0, l.indexOf("\t")), l.slice(l.indexOf("\t") + 1)]));
   return {
-    machine: (sections.get("machine") ?? "").trim(),
     nft: byId(parseTables(sections.get("nft") ?? "", TABLE.family, TABLE.name)),
     sysctl: new Map([...pairs("sysctl")].map(([key, value]) => [key, canonicalValue(value)])),
     records: lines("ledger").map(parseRecord),
-    originals: new Map([...pairs("original")].map(([file, value]) => [decodeURIComponent(file), value])),
+    originals: new Map([...pairs("original")].map(([file, value]) => [originalKey(file), value])),
   };
 }

@@ -5,7 +5,6 @@
  */
 import { HostError } from "../errors";
 import { type Reply, type Shell } from "../host/shell";
-import { nftId } from "../kernel/nftables/objects";
 import { type Line } from "../kernel/nftables/script";
 import { type Layout, ownerOf } from "./desired";
 import {
@@ -176,7 +175,7 @@ function applyError(what: What, reply: Reply, plan: Plan, before: Snapshot): Hos
   if (reply.stderr.includes("File exists") && object?.kind === "element") {
     const owner = overlappingOwner(object, before.nft);
     if (owner !== undefined) {
-      const taken = takenBy(nftId(object), owner);
+      const taken = takenBy(object.key, owner);
       return new HostError({ ...what, reason: `${taken.message}\n${said}`, outcome, remedy: taken.remedy });
     }
   }

@@ -13,7 +13,10 @@ const COUNT = sysctlPath("net.netfilter.nf_conntrack_count");
 const CHAIN = `${TABLE_REF} warm`;
 
 /** Only the first rules of a host wake it; conntrack that tracks anything, our own session at least, is awake. */
-const wakes = ({ nft }: Plan): boolean => nft.forward.some((line) => line.id === "table") && nft.target.size > 0;
+const wakes = ({ nft }: Plan): boolean => {
+  const table = nft.forward.filter((line) => line.id === "table").map((line) => line.text);
+  return table.length === 1 && table[0]?.startsWith("add ") === true;
+};
 
 /** Before the values and rules. A line to descriptor 8 is a packet of our own session. */
 export const warmScript = (plan: Plan): string =>

@@ -29,8 +29,9 @@ export interface Shell {
  * no lock file stays behind. Descriptor 8 is a way to send a packet before a reply is due. No single quotes and no newlines: a login shell passes it on between single quotes.
  */
 const BOOT = [
+  `export LC_ALL=C`,
   `[ "$(id -u)" = 0 ] || exec sudo -n -- sh -c "$1" lbshield "$1"`,
-  `export LC_ALL=C PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"`,
+  `export PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"`,
   `umask 077`,
   `LBS=$(mktemp -d /run/lbshield.XXXXXX) || exit 74`,
   // A reader that is gone must not end the shell before the undo has run.
@@ -53,6 +54,9 @@ export const SHELL_ARGV: readonly string[] = ["sh", "-c", BOOT, "lbshield", BOOT
 
 const READY = "lbshield-ready\n";
 
+/** How long a shell may take to start, in milliseconds: a login shell may do things of its own first. */
+const START = 30_000;
+
 /** A process somewhere that runs `SHELL_COMMAND`. */
 export interface Pipe {
   readonly stdin: Writable;
@@ -71,18 +75,28 @@ interface Waiting {
 /** Resolves when the shell has said that it is ready; rejects with what it said instead. */
 export async function openShell(host: string, pipe: Pipe): Promise<Shell> {
   const shell = new FramedShell(host, pipe);
-  await shell.ready;
-  return shell;
+  const late = setTimeout(() => {
+    shell.giveUp(`did not start within ${(START / 1000).toString()} s`);
+  }, START);
+  try {
+    await shell.ready;
+    return shell;
+  } finally {
+    clearTimeout(late);
+  }
 }
 
 class FramedShell implements Shell {
   readonly ready: Promise<void>;
   private readonly waiting = new Map<string, Waiting>();
-  private received = Buffer.alloc(0);
+  private received: Buffer[] = [];
+  /** Nothing can be read before this many bytes are there. */
+  private needed = 0;
   private complaints = "";
   private lost: Error | undefined;
   private count = 0;
   private onReady: (() => void) | undefined;
+  giveUp: (reason: string) => void = () => undefined;
 
   constructor(
     readonly host: string,
@@ -90,13 +104,15 @@ class FramedShell implements Shell {
   ) {
     this.ready = new Promise((resolve, reject) => {
       this.onReady = resolve;
-      pipe.onEnd((reason) => {
+      this.giveUp = (reason) => {
         this.fail(reason);
         reject(this.lost ?? new Error(reason));
-      });
+        pipe.close();
+      };
+      pipe.onEnd(this.giveUp);
     });
     pipe.stdout.on("data", (chunk: Buffer) => {
-      this.received = Buffer.concat([this.received, chunk]);
+      this.received.push(chunk);
       this.read();
     });
     pipe.stderr.on("data", (chunk: Buffer) => {
@@ -125,34 +141,37 @@ class FramedShell implements Shell {
   }
 
   private read(): void {
+    if (this.received.reduce((sum, chunk) => sum + chunk.length, 0) < this.needed) return;
+    let rest = Buffer.concat(this.received);
     if (this.onReady) {
-      if (this.received.length < READY.length) return;
-      if (this.received.toString("utf8", 0, READY.length) !== READY) return; // The end will tell.
-      this.received = this.received.subarray(READY.length);
+      // A login shell may greet before.
+      const ready = rest.toString("latin1").search(/^lbshield-ready$/m);
+      if (ready < 0) return;
+      rest = rest.subarray(ready + READY.length);
       this.onReady();
       this.onReady = undefined;
     }
     for (;;) {
-      const end = this.received.indexOf("\n");
-      if (end < 0) return;
-      const head = this.received.toString("utf8", 0, end).trim().split(/ +/);
-      const [out, err] = [Number(head[2]), Number(head[3])];
-      const whole = end + 1 + out + err;
-      if (this.received.length < whole) return;
+      const end = rest.indexOf("\n");
+      const [id = "", code, out, err] = rest.toString("latin1", 0, Math.max(0, end)).trim().split(/ +/);
+      const [outEnd, errEnd] = [end + 1 + Number(out), end + 1 + Number(out) + Number(err)];
+      this.needed = end < 0 ? 0 : errEnd;
+      if (end < 0 || rest.length < errEnd) break;
       const reply = {
-        code: Number(head[1]),
-        stdout: this.received.toString("utf8", end + 1, end + 1 + out),
-        stderr: this.received.toString("utf8", end + 1 + out, whole),
+        code: Number(code),
+        stdout: rest.toString("utf8", end + 1, outEnd),
+        stderr: rest.toString("utf8", outEnd, errEnd),
       };
-      this.received = this.received.subarray(whole);
-      this.waiting.get(head[0] ?? "")?.resolve(reply);
-      this.waiting.delete(head[0] ?? "");
+      rest = rest.subarray(errEnd);
+      this.waiting.get(id)?.resolve(reply);
+      this.waiting.delete(id);
     }
+    this.received = [rest];
   }
 
   private fail(reason: string): void {
     // What is said before the shell is there, on either stream, is why it is not.
-    const said = `${this.complaints}${this.onReady ? this.received.toString() : ""}`.trim();
+    const said = `${this.complaints}${this.onReady ? Buffer.concat(this.received).toString() : ""}`.trim();
     this.lost = explainEnd(this.host, said === "" ? reason : said, this.onReady !== undefined);
     for (const { reject } of this.waiting.values()) reject(this.lost);
     this.waiting.clear();
@@ -172,10 +191,10 @@ function explainEnd(host: string, reason: string, starting: boolean): HostError 
 }
 
 function startRemedy(reason: string): { remedy?: string } {
-  if (/sudo: .*password is required|sudo: a terminal is required/.test(reason))
+  if (/sudo: .*password is required|sudo: a terminal is required|authentication is required/.test(reason))
     return { remedy: "the user is not root and may not use sudo without a password: allow it (NOPASSWD), or use root" };
   if (reason.includes("must have a tty")) return { remedy: "sudoers has requiretty: take it away for this user" };
-  if (/sudo: (command )?not found|not in the sudoers/.test(reason))
+  if (/sudo: (command )?not found|not in the sudoers|is not allowed to/.test(reason))
     return { remedy: "the user is not root and has no sudo: use root, or install sudo and allow this user (NOPASSWD)" };
   return {};
 }

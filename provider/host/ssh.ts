@@ -87,7 +87,8 @@ async function dialOnce(hop: Hop, through: NodeSSH | undefined): Promise<NodeSSH
   const config: Config = {
     sock,
     username: hop.user,
-    keepaliveInterval: 15_000,
+    // A connection that says nothing for 20 s is lost.
+    keepaliveInterval: 5_000,
     keepaliveCountMax: 4,
     readyTimeout: seconds === 0 ? 0 : seconds * 1000,
     hostVerifier: (key: Buffer) => {
@@ -98,7 +99,11 @@ async function dialOnce(hop: Hop, through: NodeSSH | undefined): Promise<NodeSSH
     authHandler,
   };
   try {
-    return await new NodeSSH().connect(config);
+    const ssh = await new NodeSSH().connect(config);
+    // Nobody would hear of a connection that dies later (a keepalive without an answer, a reset): it must end what
+    // runs over it, or that would wait for ever.
+    ssh.connection?.on("error", () => ssh.connection?.destroy());
+    return ssh;
   } catch (error) {
     sock.destroy();
     throw explain(hop, error, refused);

@@ -4,17 +4,20 @@
  */
 import { createHash } from "node:crypto";
 
-/** nft takes identifiers of at most 255 bytes; chains add a suffix. */
-const LONGEST = 200;
+/** nft takes identifiers of at most 255 bytes: each of the three parts of an owner gets at most this many. */
+const LONGEST = 60;
 
 /** `project/stack/name`, as the SDK passes it in: a dynamic provider learns no URN. */
 export type Owner = string;
 
 /** The resource's name on a host. Distinct owners have distinct names: what must be rewritten gets a digest. */
 export function hostName(kind: string, owner: Owner): string {
-  const plain = owner.replace(/[^A-Za-z0-9_./-]/g, "_");
-  const fits = plain === owner && plain.length <= LONGEST;
-  return `${kind}/${fits ? plain : `${plain.slice(0, LONGEST - 9)}-${digest(owner)}`}`;
+  const [project = "", stack = "", ...name] = owner.split("/");
+  const parts = [project, stack, name.join("/")].map((part) =>
+    part.replace(/[^A-Za-z0-9_./-]/g, "_").slice(0, LONGEST),
+  );
+  const plain = parts.join("/");
+  return `${kind}/${plain}${plain === owner ? "" : `-${digest(owner)}`}`;
 }
 
 const digest = (text: string): string => createHash("sha256").update(text).digest("hex").slice(0, 8);

@@ -1,5 +1,5 @@
 /** Law 6 for every example, as it stands in examples/. */
-import { readFileSync, readdirSync } from "node:fs";
+import { cpSync, readFileSync, readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 
 import { Lab } from "../support/lab";
@@ -51,5 +51,24 @@ test.each(readdirSync(examples))("%s: preview, up, empty preview, empty refresh,
   expect(await project.run("refresh", "--preview-only", "--expect-no-changes")).toMatchObject({ code: 0 });
   expect(await project.run("destroy", "--yes")).toMatchObject({ code: 0 });
   expect(await Promise.all([lab.fingerprint(1), lab.fingerprint(2)])).toEqual(before);
+  project.remove();
+});
+
+test("the project at the repository's root is the quick start", async () => {
+  const root = resolve(examples, "..");
+  const project = await Project.create({ program: "" });
+  for (const file of ["Pulumi.yaml", "package.json", "tsconfig.json", "examples"])
+    cpSync(join(root, file), join(project.folder, file), { recursive: true });
+  await project.must("stack", "init", "quick");
+  const value = CONFIG.quickstart?.().balancers;
+  await project.must(
+    "config",
+    "set-all",
+    "--json",
+    JSON.stringify({
+      "lbshield-quickstart:balancers": { objectValue: value, value: JSON.stringify(value), secret: false },
+    }),
+  );
+  expect((await project.run("preview")).text).toContain("+ 7 to create");
   project.remove();
 });

@@ -72,7 +72,7 @@ const BAD: readonly (readonly [string, "options" | "match", string, string])[] =
     "interface of 16 characters",
     "match",
     '{ destinations: ["192.0.2.1"], ports: [80], interfaces: ["sixteen-letters0"] }',
-    'match.interfaces[0]: "sixteen-letters0": has 16 characters; the kernel takes interface names of at most 15',
+    'match.interfaces[0]: "sixteen-letters0": is too long; the kernel takes interface names of at most 15 bytes',
   ],
   ["ecn", "options", "{ ecn: true }", "options.ecn: SYNPROXY in nftables cannot offer ECN"],
   ["wscale without timestamp", "options", "{ wscale: 7 }", "options.wscale: 7: wscale needs timestamp: true"],

@@ -164,3 +164,32 @@ test.each(EDITS)("law 7: seen and repaired: %s", async (edit) => {
   await remove(d);
   expect((await shell.run("nft list tables | grep 'inet lbshield'")).stdout).toBe("");
 });
+
+test("a table that must be rebuilt while nothing is tracked is rebuilt", async () => {
+  const d = declare(SYNPROXY_RULE, { chain: "input", match: { destinations: ["10.9.0.1"], ports: [80] } });
+  await put(d);
+  await shell.run("conntrack -F 2>/dev/null; nft 'add chain inet lbshield input { policy drop ; }'");
+  expect((await put(d)).changed).toBe(true);
+  await expectInPlace(d);
+});
+
+test("objects whose record is lost are left alone when the last recorded resource goes", async () => {
+  const [kept, lost] = ["kept", "lost"].map((name, i) =>
+    declare(
+      SYNPROXY_RULE,
+      { chain: "input", match: { destinations: [`10.9.0.${(i + 1).toString()}`], ports: [80, "90-99"] } },
+      name,
+    ),
+  );
+  if (!kept || !lost) throw new Error("two are declared");
+  await put(kept);
+  await put(lost);
+  await shell.run("rm /var/lib/lbshield/resources/*lost");
+  await remove(kept);
+  const { stdout } = await shell.run("nft list ruleset");
+  expect(stdout).toMatch(/"?10\.9\.0\.2 \. 90-99 : goto synproxy\/acme\/prod\/lost\/input/);
+  expect(stdout).not.toContain("prod/kept");
+  await put(lost);
+  await remove(lost);
+  expect((await shell.run("nft list tables")).stdout).not.toContain("inet lbshield");
+});

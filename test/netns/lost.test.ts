@@ -81,6 +81,15 @@ test("the root shell is told to end", async () => {
   shell.close();
 });
 
+test("the network falls silent: the change is given up within the keepalive's time, and nobody waits for ever", async () => {
+  const shell = await open();
+  await applyOnly(shell);
+  await lab.exec(1, "nft 'table ip cut { chain input { type filter hook input priority -10; tcp dport 22 drop; }; }'");
+  await expect(shell.run("true")).rejects.toThrow(/the connection was lost/);
+  await lab.exec(1, "nft delete table ip cut; pkill -f '[s]shd: root@notty'");
+  await expectUndone();
+}, 60_000);
+
 test("the disk is full: nothing is begun, or all of it is undone", async () => {
   await lab.exec(
     1,

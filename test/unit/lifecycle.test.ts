@@ -109,7 +109,7 @@ describe("a SynproxyRule is refused with", () => {
     [
       "an interface name of 16 characters",
       match({ interfaces: ["sixteen-letters0"] }),
-      'match.interfaces[0]: "sixteen-letters0": has 16 characters; the kernel takes interface names of at most 15',
+      'match.interfaces[0]: "sixteen-letters0": is too long; the kernel takes interface names of at most 15 bytes',
     ],
     ['interface "eth*"', match({ interfaces: ["eth*"] }), `match.interfaces[0]: "eth*": ${NO_INTERFACE}`],
     ['interface "eth 0"', match({ interfaces: ["eth 0"] }), `match.interfaces[0]: "eth 0": ${NO_INTERFACE}`],
@@ -154,7 +154,7 @@ describe("a SynproxyRule is refused with", () => {
     ["no match", { match: undefined }, `match: is missing: ${MATCH_SAYS}`],
     ["match null", { match: null }, `match: null: ${MATCH_SAYS}`],
     ["match as a text", { match: "192.0.2.1:80" }, `match: "192.0.2.1:80": ${MATCH_SAYS}`],
-    ["match as a list", { match: [] }, `match: []: ${MATCH_SAYS}`],
+    ["match as a list", { match: [] }, `match: a list: ${MATCH_SAYS}`],
     [
       'chain "forward"',
       { chain: "forward" },
@@ -170,8 +170,7 @@ describe("a SynproxyRule is refused with", () => {
 });
 
 describe("a ConntrackTuning is refused with", () => {
-  const range = (given: string, seconds: string) =>
-    `timeouts.udp: ${given}: is ${seconds} s; the kernel takes 1 to 2147483 s`;
+  const range = (given: string) => `timeouts.udp: ${given}: the kernel takes 1 to 2147483 s here`;
   test.each<[string, Properties, string]>([
     ["nothing in it", {}, "nothing is tuned: give at least one value"],
     ["no timeout among its timeouts", { timeouts: {} }, "nothing is tuned: give at least one value"],
@@ -184,11 +183,11 @@ describe("a ConntrackTuning is refused with", () => {
     ["duration 1.5", udp(1.5), `timeouts.udp: 1.5: ${DURATION}`],
     ["duration true", udp(true), `timeouts.udp: true: ${DURATION}`],
     ["duration null", udp(null), `timeouts.udp: null: ${DURATION}`],
-    ["duration -1", udp(-1), range("-1", "-1")],
-    ["duration 0", udp(0), range("0", "0")],
-    ['duration "0s"', udp("0s"), range('"0s"', "0")],
-    ['duration "30d", which is too long', udp("30d"), range('"30d"', "2592000")],
-    ["one second too many", udp(2_147_484), range("2147484", "2147484")],
+    ["duration -1", udp(-1), range("-1")],
+    ["duration 0", udp(0), range("0")],
+    ['duration "0s"', udp("0s"), range('"0s"')],
+    ['duration "30d", which is too long', udp("30d"), range('"30d"')],
+    ["one second too many", udp(2_147_484), range("2147484")],
     ["a timeout that there is none of", { tcpLoose: false, timeouts: { upd: 30 } }, 'timeouts: has no property "upd"'],
     ["a property that there is none of", { tcpLoose: false, tcpLose: false }, 'has no property "tcpLose"'],
     [
@@ -249,7 +248,7 @@ describe("a connection is refused", () => {
 
   test("when there is none", async () => {
     expect((await checkTuning({ tcpLoose: false, connection: undefined })).problems).toEqual([
-      "connection.host: is missing: host is a text",
+      'connection: is missing: a connection is an object such as { host: "lb1.example.net", user: "root" }',
     ]);
   });
 });
@@ -594,4 +593,15 @@ describe("a change replaces a resource", () => {
   ])("%s", async (_name, before, now, expected) => {
     expect(await replaces(before, now)).toEqual(expected);
   });
+});
+
+test("a connection that is not known yet is no problem", async () => {
+  const { problems, inputs } = await checkTuning({ tcpLoose: false, connection: UNKNOWN });
+  expect(problems).toEqual([]);
+  expect(inputs).toMatchObject({ sysctl: { "net.netfilter.nf_conntrack_tcp_loose": "0" } });
+});
+
+test("a property that does not exist is wrong whatever its neighbours will be", async () => {
+  const { problems } = await checkRule({ options: { mss: UNKNOWN, bananas: 1 }, match: { ...MATCH, kiwis: UNKNOWN } });
+  expect(problems.toSorted()).toEqual(['match: has no property "kiwis"', 'options: has no property "bananas"']);
 });

@@ -35,7 +35,7 @@ describe("a problem is told by path, value and reason", () => {
     ],
     ["that is missing", { inner: { deep: [{}] } }, "inner.deep[0].leaf: is missing: a leaf is true or false"],
     ["that is null", { size: null }, "size: null: size is a whole number from 1 to 9"],
-    ["that is an object", { size: { a: 1 } }, 'size: {"a":1}: size is a whole number from 1 to 9'],
+    ["that is an object", { size: { a: 1 } }, "size: an object: size is a whole number from 1 to 9"],
     ["of a property that is not there", { sizes: 1 }, 'has no property "sizes"'],
     ["of two that are not there", { sizes: 1, nam: 2 }, 'has no property "sizes", "nam"'],
     ["of one that is not there, further down", { inner: { deep: [], peel: 1 } }, 'inner: has no property "peel"'],

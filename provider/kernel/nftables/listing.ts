@@ -97,9 +97,10 @@ const splitElements = (text: string): string[] =>
   (text.match(/(?:[^,"]|"[^"]*")+/g) ?? []).map((e) => e.replace(/\s+/g, " ").trim()).filter((e) => e !== "");
 
 /** What nft lists behind a key and is no part of it. */
-const ATTRIBUTES = / (?:timeout|expires|counter|last|comment) .*$/;
+const ATTRIBUTES = / (?:timeout|expires|counter|last) .*$/;
 
-function parseElement(of: string, text: string): Element {
+function parseElement(of: string, listed: string): Element {
+  const text = listed.replace(/ comment "[^"]*"/, "");
   // The verdict follows the last " : "; an IPv6 address has no spaces around its colons.
   const at = text.lastIndexOf(" : ");
   const key = (at < 0 ? text : text.slice(0, at)).replace(ATTRIBUTES, "");

@@ -38,7 +38,7 @@ export function nftScript(table: string, from: NftObjects, to: NftObjects): Line
     else if (o.kind === "foreign") write.line(id, `add ${word(o.name)}`, `${name(o.name)} { ${o.text} ; }`);
   }
   for (const { id, o } of next) if (o.kind === "chain") write.rules(id, o);
-  for (const { id, o } of next) if (o.kind === "element") write.element("create", id, o);
+  for (const { id, o } of next) if (o.kind === "element") write.element("add", id, o);
   for (const { id, o } of gone) if (o.kind === "chain") write.line(id, "delete chain", o.name);
   for (const { id, o } of gone) {
     if (o.kind === "foreign") write.line(id, `delete ${word(o.name)}`, name(o.name));
@@ -55,8 +55,8 @@ class Writer {
     this.lines.push({ text: `${verb} ${this.table} ${rest}`, id });
   }
 
-  element(verb: "create" | "delete", id: string, o: NftObject & { kind: "element" }): void {
-    const value = verb === "create" && o.value !== undefined ? ` : ${o.value}` : "";
+  element(verb: "add" | "delete", id: string, o: NftObject & { kind: "element" }): void {
+    const value = verb === "add" && o.value !== undefined ? ` : ${o.value}` : "";
     this.line(id, `${verb} element`, `${o.of} { ${o.key}${value} }`);
   }
 

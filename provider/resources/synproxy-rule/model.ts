@@ -51,30 +51,33 @@ const match = z.strictObject(
 );
 
 const options = z
-  .strictObject({
-    /**
-     * Maximum segment size that the proxy announces to clients, in bytes, 88 to 65495; default 1460. Should be what
-     * the server itself would announce: SYN cookies keep only the classes 536, 1300, 1440 and 1460 of what the client
-     * sent. RFC 9293, 3.7.1.
-     */
-    mss: wholeNumber(88, 65495, "mss").default(1460),
-    /**
-     * Window scale that the proxy announces, 0 to 14 (RFC 7323, 2.3); default 7 with `timestamp`, none without. Should
-     * be the server's own (`ss -ti` on it shows `wscale`): a smaller one slows uploads down, a larger one overruns it.
-     * Needs `timestamp`, where the cookie keeps it.
-     */
-    wscale: wholeNumber(0, 14, "wscale").optional(),
-    /**
-     * TCP timestamps (RFC 7323, 3); default false. They carry window scale and SACK through the handshake, at a
-     * price: the backend drops the proxy's first ACK, so a server that speaks first (SSH, SMTP, FTP, MySQL) is heard
-     * about a second late.
-     */
-    timestamp: flag("timestamp").default(false),
-    /** Selective acknowledgement (RFC 2018); default false. Needs `timestamp`. */
-    sackPerm: flag("sackPerm").default(false),
-    /** Not available: refused, with the reason. */
-    ecn: z.undefined({ error: () => NO_ECN }).optional(),
-  })
+  .strictObject(
+    {
+      /**
+       * Maximum segment size that the proxy announces to clients, in bytes, 88 to 65495; default 1460. Should be what
+       * the server itself would announce: SYN cookies keep only the classes 536, 1300, 1440 and 1460 of what the client
+       * sent. RFC 9293, 3.7.1.
+       */
+      mss: wholeNumber(88, 65495, "mss").default(1460),
+      /**
+       * Window scale that the proxy announces, 0 to 14 (RFC 7323, 2.3); default 7 with `timestamp`, none without. Should
+       * be the server's own (`ss -ti` on it shows `wscale`): a smaller one slows uploads down, a larger one overruns it.
+       * Needs `timestamp`, where the cookie keeps it.
+       */
+      wscale: wholeNumber(0, 14, "wscale").optional(),
+      /**
+       * TCP timestamps (RFC 7323, 3); default false. They carry window scale and SACK through the handshake, at a
+       * price: the backend drops the proxy's first ACK, so a server that speaks first (SSH, SMTP, FTP, MySQL) is heard
+       * about a second late.
+       */
+      timestamp: flag("timestamp").default(false),
+      /** Selective acknowledgement (RFC 2018); default false. Needs `timestamp`. */
+      sackPerm: flag("sackPerm").default(false),
+      /** Not available: refused, with the reason. */
+      ecn: z.undefined({ error: () => NO_ECN }).optional(),
+    },
+    { error: reason("options is an object such as { mss: 1460, timestamp: true, wscale: 7 }") },
+  )
   .superRefine((o, ctx) => {
     const needs = (name: string) => `${name} needs timestamp: true, because a SYN cookie keeps it in the timestamp`;
     if (o.timestamp) return;

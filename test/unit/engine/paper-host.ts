@@ -24,7 +24,6 @@ export const LAYOUTS: readonly Layout[] = [{ name: "other", objects: [chain("oth
 
 /** A host as somebody installed it. */
 export const FRESH: Snapshot = {
-  machine: "paper",
   nft: new Map(),
   sysctl: new Map([
     ["net.a", "10"],
@@ -77,7 +76,6 @@ export function carryOut(plan: Plan, host: Snapshot): Snapshot {
   const writes = [...plan.sysctlBefore, ...plan.sysctlAfter].map((w): [string, string] => [w.key, w.to]);
   const replaced = [...remove, ...write.map((r) => r.name)];
   return {
-    machine: host.machine,
     nft: plan.nft.target,
     sysctl: new Map([...host.sysctl, ...writes]),
     records: [...host.records.filter((r) => !replaced.includes(r.name)), ...write],

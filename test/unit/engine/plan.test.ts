@@ -187,9 +187,9 @@ describe("a table that somebody else uses as well", () => {
     expect(lines.map((line) => line.text)).toEqual([
       "add chain inet lbshield demo/acme/prod/api/in",
       "add rule inet lbshield demo/acme/prod/api/in drop",
-      "create element inet lbshield hosts { 192.0.2.2 }",
-      "create element inet lbshield ports { 192.0.2.1 . 443 : goto demo/acme/prod/api/in }",
-      "create element inet lbshield ports { 192.0.2.2 . 443 : goto demo/acme/prod/api/in }",
+      "add element inet lbshield hosts { 192.0.2.2 }",
+      "add element inet lbshield ports { 192.0.2.1 . 443 : goto demo/acme/prod/api/in }",
+      "add element inet lbshield ports { 192.0.2.2 . 443 : goto demo/acme/prod/api/in }",
     ]);
   });
 
@@ -274,7 +274,7 @@ describe("a key that somebody has already", () => {
       "delete element inet lbshield ports { 192.0.2.1 . 80 }",
       "add chain inet lbshield demo/acme/prod/new/in",
       "add rule inet lbshield demo/acme/prod/new/in drop",
-      "create element inet lbshield ports { 192.0.2.1 . 80 : goto demo/acme/prod/new/in }",
+      "add element inet lbshield ports { 192.0.2.1 . 80 : goto demo/acme/prod/new/in }",
     ]);
     expect(asked).toEqual([["demo/acme/prod/old", "element ports { 192.0.2.1 . 80 }"]]);
   });
@@ -443,7 +443,13 @@ test("a put brings the layout it stands on, and writes its record once", () => {
   const [write, ...others] = plan(put(web), FRESH).ledger.write;
   expect(write).toEqual({ version: 1, ...web });
   expect(others).toEqual([]);
-  expect(recordFile(write?.name ?? "")).toBe("/var/lib/lbshield/resources/demo%2Facme%2Fprod%2Fweb");
+  expect(recordFile(write?.name ?? "")).toBe("/var/lib/lbshield/resources/demo:acme:prod:web");
   expect(plan(put(web), after(FRESH, put(web))).ledger.write).toEqual([]);
   expect(LAYOUT.objects.every((o) => after(FRESH, put(web)).nft.has(nftId(o)))).toBe(true);
+});
+
+test("what was put by another name of the same machine is not removed by the old name", () => {
+  const host = after(FRESH, put({ ...web, via: "lb1.example.net" }));
+  expect(after(host, { remove: { ...web, via: "192.0.2.9" } })).toEqual(host);
+  expect(after(host, { remove: { ...web, via: "lb1.example.net" } })).toEqual(FRESH);
 });

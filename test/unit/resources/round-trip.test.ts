@@ -33,7 +33,6 @@ function hostWith(d: Declaration): Snapshot {
   const before: Snapshot = {
     nft: new Map(),
     sysctl: new Map(keys.map((key): [string, string] => [key, "12345"])),
-    machine: "paper",
     records: [],
     originals: new Map(),
   };

@@ -1,5 +1,5 @@
 /**
- * A table that runs nft scripts, as strictly as the kernel where it matters here: what is created must not be there,
+ * A table that runs nft scripts, as strictly as the kernel where it matters here: what is added must not be there,
  * what is deleted must be and must not be in use, what is led to must exist. It knows no type of the product: objects
  * are texts by id.
  */
@@ -87,9 +87,9 @@ export class FakeTable {
     const [key = "", value = ""] = body.split(" : ");
     const elements = this.sets.get(name)?.elements;
     if (!elements) throw new Error(`no such set ${name}`);
-    if ((verb === "create") === elements.has(key)) throw new Error(`element ${key}: exists, or is missing`);
+    if ((verb === "add") === elements.has(key)) throw new Error(`element ${key}: exists, or is missing`);
     this.mustLead(value);
-    if (verb === "create") elements.set(key, value);
+    if (verb === "add") elements.set(key, value);
     else if (verb === "delete") elements.delete(key);
     else throw new Error("not a word for elements");
   }

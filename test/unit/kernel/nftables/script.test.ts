@@ -60,8 +60,8 @@ describe("a script has an order in which each line finds what it needs", () => {
       "add rule inet lbshield own notrack",
       "add rule inet lbshield in ip saddr @s drop",
       "add rule inet lbshield in ip daddr vmap @m",
-      "create element inet lbshield m { 10.0.0.1 : goto own }",
-      "create element inet lbshield s { 192.0.2.0/24 }",
+      "add element inet lbshield m { 10.0.0.1 : goto own }",
+      "add element inet lbshield s { 192.0.2.0/24 }",
     ]);
   });
 
@@ -93,12 +93,12 @@ describe("a script has an order in which each line finds what it needs", () => {
     const two = [map(), chain("a", ["drop"]), chain("b", ["drop"])];
     expect(script([...two, element("10.0.0.1", "goto a")], [...two, element("10.0.0.1", "goto b")])).toEqual([
       "delete element inet lbshield m { 10.0.0.1 }",
-      "create element inet lbshield m { 10.0.0.1 : goto b }",
+      "add element inet lbshield m { 10.0.0.1 : goto b }",
     ]);
   });
 
-  test("elements are created, not added: a key that is taken is an error", () => {
-    expect(script([set], [set, element("10.0.0.1")])).toEqual(["create element inet lbshield s { 10.0.0.1 }"]);
+  test("an element is added alone", () => {
+    expect(script([set], [set, element("10.0.0.1")])).toEqual(["add element inet lbshield s { 10.0.0.1 }"]);
   });
 
   test("the last object takes the table with it", () => {
