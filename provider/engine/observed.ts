@@ -37,6 +37,8 @@ const present = (o: NftObject | undefined): NftObject[] => (o ? [o] : []);
 /** `layout synproxy` when all is in place; otherwise what differs, in words. */
 function observedLayout(names: readonly string[], seen: Snapshot, layouts: readonly Layout[]): string {
   const expected = layouts.filter((l) => names.includes(l.name)).flatMap((l) => l.objects);
+  // Somebody flushed the ruleset: one word for it instead of one for each chain and map.
+  if (seen.nft.size === 0) return `${layoutText(names)}; the table is missing`;
   const wrong = expected.flatMap((o) => {
     const found = seen.nft.get(nftId(o));
     if (found === undefined) return [`${nftId(o)} is missing`];

@@ -24,10 +24,10 @@ test("what is missing has no line", () => {
   expect(lines(without(host, "element ports { 192.0.2.1 . 80 }")).nft).toEqual(others);
 });
 
-test("when everything is missing the layout's line says what of it", () => {
+test("when everything is missing one word says so", () => {
   expect(lines({ ...host, nft: new Map(), sysctl: new Map() })).toEqual({
     nft: {
-      "table inet lbshield": "layout demo; map ports is missing; set hosts is missing; chain input is missing",
+      "table inet lbshield": "layout demo; the table is missing",
     },
   });
 });
