@@ -5,8 +5,4 @@ export type Inputs<T> = {
   [K in keyof T]: pulumi.Input<InputOf<Exclude<T[K], undefined>>> | Extract<T[K], undefined>;
 };
 
-type InputOf<T> = T extends readonly (infer Item)[]
-  ? pulumi.Input<InputOf<Item>>[]
-  : T extends object
-    ? Inputs<T>
-    : T;
+type InputOf<T> = T extends readonly (infer Item)[] ? pulumi.Input<InputOf<Item>>[] : T extends object ? Inputs<T> : T;
