@@ -43,7 +43,7 @@ ls ${ORIGINALS} 2>/dev/null
   if [ -n "$key" ] && [ -r "$path" ]; then printf "%s\\t" "$key"; cat "$path" || exit; fi
 done || exit
 echo @@ledger
-for file in ${RESOURCES}/*; do [ ! -f "$file" ] || { cat "$file" && echo; } || exit; done
+[ ! -d ${RESOURCES} ] || find ${RESOURCES} -type f -exec cat {} + || exit
 echo @@original
 for file in ${ORIGINALS}/*; do [ ! -f "$file" ] || { printf "%s\\t" "\${file##*/}"; cat "$file" && echo; } || exit; done
 echo @@end
