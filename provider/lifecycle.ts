@@ -4,6 +4,7 @@ import { type Declaration, type Lines, desiredLines } from "./engine/desired";
 import { isGone, observedLines, restrictTo } from "./engine/observed";
 import { SECRET_MEMBERS, connection, endpoint } from "./host/connection";
 import { type Hosts } from "./hosts";
+import { sysctlsOf } from "./kernel/object";
 import { LAYOUTS } from "./resources/layout";
 import { hostName } from "./resources/owner";
 import { type ResourceType } from "./resources/resource";
@@ -81,7 +82,7 @@ export class Lifecycle {
   /** What the host has, as arguments and as lines; undefined when nothing of the resource is left there. */
   async read(olds: Properties): Promise<Properties | undefined> {
     const declaration = this.declare(olds);
-    const keys = declaration.wanted.flatMap(({ object }) => (object.kind === "sysctl" ? [object.key] : []));
+    const keys = sysctlsOf(declaration.wanted).map((s) => s.key);
     const seen = await this.hosts.session(reachOf(olds)).read(keys);
     if (isGone(declaration.name, seen)) return undefined;
     const found = this.type.decompile(declaration.name, restrictTo(declaration, seen));

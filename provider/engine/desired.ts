@@ -1,5 +1,5 @@
 /** What is wanted of a host: the compiled form of resources, with no resource in it. */
-import { type NftObject } from "../kernel/nftables/objects";
+import { type NftObject, verdictChain } from "../kernel/nftables/objects";
 import { type KernelObject, type Wanted, objectId, objectText } from "../kernel/object";
 
 /** Only this table is ever written to. */
@@ -62,14 +62,15 @@ export function asLines(objects: readonly KernelObject[], layout: string | undef
 const shownText = (o: KernelObject): string => objectText(o) || "in the set";
 
 /**
- * Whose an nft object is, by its name alone: chains are `OWNER/part`, and an element belongs to the chain it leads to. Undefined for what is shared, and for what nobody of ours made.
+ * Whose an nft object is, by its name alone: chains are `OWNER/part`, and an element belongs to the chain it leads to.
+ * Undefined for what is shared, and for what nobody of ours made.
  */
 export function ownerOf(o: NftObject): string | undefined {
   switch (o.kind) {
     case "chain":
       return chainOwner(o.name);
     case "element":
-      return chainOwner(/^(?:goto|jump) (.+)$/.exec(o.value ?? "")?.[1] ?? "");
+      return chainOwner(verdictChain(o) ?? "");
     case "set":
     case "map":
     case "foreign":

@@ -1,6 +1,6 @@
 /** The lines of a declaration as the host shows them: what a drift run compares with the declared ones. */
 import { type NftObject, nftEqual, nftId, nftText } from "../kernel/nftables/objects";
-import { type KernelObject } from "../kernel/object";
+import { type KernelObject, sysctlsOf } from "../kernel/object";
 import { sysctlServes } from "../kernel/sysctl/sysctl";
 import { type Declaration, type Layout, type Lines, asLines, layoutText, ownerOf } from "./desired";
 import { type Observed, type Snapshot } from "./snapshot";
@@ -11,7 +11,7 @@ export const isGone = (name: string, seen: Snapshot): boolean =>
 
 /** The part of a snapshot that belongs to a declaration: its own objects and the values it claims. */
 export function restrictTo({ name, wanted }: Declaration, seen: Snapshot): Observed {
-  const keys = new Set(wanted.map((w) => w.object).flatMap((o) => (o.kind === "sysctl" ? [o.key] : [])));
+  const keys = new Set(sysctlsOf(wanted).map((s) => s.key));
   return {
     nft: new Map([...seen.nft].filter(([, o]) => ownerOf(o) === name)),
     sysctl: new Map([...seen.sysctl].filter(([key]) => keys.has(key))),

@@ -4,7 +4,7 @@
  */
 import { type Element, type NftObject, type NftObjects, nftEqual, nftId, nftText } from "../kernel/nftables/objects";
 import { type Line, nftScript } from "../kernel/nftables/script";
-import { type Wanted } from "../kernel/object";
+import { type Wanted, sysctlsOf } from "../kernel/object";
 import { type Sysctl, sysctlServes } from "../kernel/sysctl/sysctl";
 import { type Declaration, type Layout, TABLE_REF, ownerOf, stackOf } from "./desired";
 import { type LedgerRecord, claimsBut, sameDeclaration, toRecord } from "./ledger";
@@ -224,9 +224,6 @@ export function agree(claim: Sysctl, claims: readonly { label: string; wanted: W
   }
   return agreed;
 }
-
-const sysctlsOf = (wanted: readonly Wanted[]): Sysctl[] =>
-  wanted.map((w) => w.object).filter((o): o is Sysctl => o.kind === "sysctl");
 
 const textOf = (o: NftObject | undefined): string => (o === undefined ? "absent" : `"${nftText(o)}"`);
 

@@ -76,7 +76,7 @@ ${unwarmScript(plan)}
 [ ! -e "$LBS/applied" ] || nft -f "$LBS/reverse.nft" || undone=no
 ${back.map(restore).join("\n")}
 rm -f ${[...plan.ledger.keepOriginals.keys()].map((key) => quote(originalFile(key))).join(" ")} "$LBS/undo"
-rm -f ${RESOURCES}/*.new ${ORIGINALS}/*.new
+rm -f ${NEXT}
 ${TIDY}
 [ -z "$undone" ]`;
 }

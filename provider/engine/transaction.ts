@@ -6,6 +6,7 @@
 import { HostError } from "../errors";
 import { type Reply, type Shell } from "../host/shell";
 import { type Line } from "../kernel/nftables/script";
+import { sysctlsOf } from "../kernel/object";
 import { type Layout, ownerOf } from "./desired";
 import {
   type Change,
@@ -45,7 +46,7 @@ export async function changeHost(
   layouts: readonly Layout[],
 ): Promise<PromiseSettledResult<Outcome>[]> {
   const batch = new Batch(shell, changes);
-  const sysctls = [...new Set(changes.flatMap(sysctlsOf))];
+  const sysctls = [...new Set(changes.flatMap(keysOf))];
   const look = await shell.run(`${LOCK}\n${snapshotScript(sysctls)}`);
   if (look.code !== 0) {
     await shell.run(UNLOCK);
@@ -109,7 +110,7 @@ class Batch {
     const object = line === undefined ? undefined : plan.nft.target.get(line.id);
     const owner = object === undefined ? undefined : ownerOf(object);
     const key = /^([a-z0-9_.-]+): /.exec(reply.stderr)?.[1];
-    return this.open.filter((c) => nameOf(c) === owner || (key !== undefined && sysctlsOf(c).includes(key)));
+    return this.open.filter((c) => nameOf(c) === owner || (key !== undefined && keysOf(c).includes(key)));
   }
 
   fail(changes: readonly Change[], reason: (what: What) => unknown): void {
@@ -139,8 +140,7 @@ class Batch {
 
 const nameOf = (change: Change): string => ("put" in change ? change.put.name : change.remove.name);
 
-const sysctlsOf = (change: Change): string[] =>
-  "put" in change ? change.put.wanted.flatMap(({ object }) => (object.kind === "sysctl" ? [object.key] : [])) : [];
+const keysOf = (change: Change): string[] => ("put" in change ? sysctlsOf(change.put.wanted).map((s) => s.key) : []);
 
 interface What {
   readonly tried: string;

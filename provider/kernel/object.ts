@@ -13,5 +13,9 @@ export interface Wanted {
 export const own = (object: KernelObject): Wanted => ({ object, shared: false });
 export const shared = (object: KernelObject): Wanted => ({ object, shared: true });
 
+/** The values among wanted objects. */
+export const sysctlsOf = (wanted: readonly Wanted[]): Sysctl[] =>
+  wanted.map((w) => w.object).filter((o): o is Sysctl => o.kind === "sysctl");
+
 export const objectId = (o: KernelObject): string => (o.kind === "sysctl" ? o.key : nftId(o));
 export const objectText = (o: KernelObject): string => (o.kind === "sysctl" ? o.value : nftText(o));

@@ -98,6 +98,7 @@ test("the disk is full: nothing is begun, or all of it is undone", async () => {
   const shell = await open();
   await expect(changeOne(shell, { put: rule })).rejects.toThrow(/No space left on device/);
   shell.close();
+  expect((await lab.exec(1, "find /var/lib/lbshield -type f")).stdout).toBe("/var/lib/lbshield/fill\n");
   await lab.exec(1, "umount /var/lib/lbshield && rmdir /var/lib/lbshield");
   await expectUndone();
 });
