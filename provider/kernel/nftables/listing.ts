@@ -5,14 +5,22 @@
 import { type Chain, type Element, type Foreign, type Hook, type NftObject, type NftSet } from "./objects";
 import { parseRule } from "./rule";
 
+/** Remembers what a text was read as, over many listings of one table. */
+export interface ListingCache {
+  block(text: string, parse: () => readonly NftObject[]): readonly NftObject[];
+  element(text: string, parse: () => Element): Element;
+}
+
+const NO_CACHE: ListingCache = { block: (_text, parse) => parse(), element: (_text, parse) => parse() };
+
 /** The objects of table `family name` in a listing that may show the table several times, in parts. */
-export function parseTables(listing: string, family: string, table: string): NftObject[] {
+export function parseTables(listing: string, family: string, table: string, cache = NO_CACHE): NftObject[] {
   const lines = listing.split("\n");
   const found: NftObject[] = [];
   const head = `table ${family} ${table} {`;
   for (let at = lines.indexOf(head); at >= 0; at = lines.indexOf(head, at + 1)) {
     const end = lines.indexOf("}", at);
-    found.push(...blocks(lines.slice(at + 1, end < 0 ? undefined : end)).flatMap(parseBlock));
+    found.push(...blocks(lines.slice(at + 1, end < 0 ? undefined : end)).flatMap((b) => parseBlock(b, cache)));
   }
   return found;
 }
@@ -36,12 +44,13 @@ function blocks(lines: readonly string[]): Block[] {
   return found;
 }
 
-function parseBlock({ head, body }: Block): NftObject[] {
+function parseBlock({ head, body }: Block, cache: ListingCache): readonly NftObject[] {
   const space = head.indexOf(" ");
   const [kind, name] = [head.slice(0, space), head.slice(space + 1)];
-  if (kind === "chain") return [parseChain(name, body)];
-  if (kind === "set" || kind === "map") return parseSet(kind, name, body);
-  return [foreign(head, body)];
+  if (kind === "set" || kind === "map") return parseSet(kind, name, body, cache);
+  return cache.block([head, ...body].join("\n"), () => [
+    kind === "chain" ? parseChain(name, body) : foreign(head, body),
+  ]);
 }
 
 const foreign = (name: string, body: readonly string[]): Foreign => ({
@@ -83,13 +92,13 @@ function parseChain(name: string, body: readonly string[]): Chain {
   return { kind: "chain", name, hook, rules: rules.slice(1).map(parseRule) };
 }
 
-function parseSet(kind: "set" | "map", name: string, body: readonly string[]): NftObject[] {
+function parseSet(kind: "set" | "map", name: string, body: readonly string[], cache: ListingCache): NftObject[] {
   const text = body.map((line) => line.trim()).join("\n");
   const key = /^type(?:of)? .*$/m.exec(text)?.[0] ?? "";
   const flags = /^flags (.*)$/m.exec(text)?.[1]?.split(",") ?? [];
   const elements = /^elements = \{([\s\S]*)\}$/m.exec(text)?.[1] ?? "";
   const set: NftSet = { kind, name, key, flags };
-  return [set, ...splitElements(elements).map((e) => parseElement(name, e))];
+  return [set, ...splitElements(elements).map((e) => cache.element(`${name} ${e}`, () => parseElement(name, e)))];
 }
 
 /** A comma separates elements, unless it stands within the quotes of a comment. */

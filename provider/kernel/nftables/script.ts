@@ -11,6 +11,17 @@ export interface Line {
   readonly id: string;
 }
 
+/**
+ * The way back. It may run although the way there never did: then it is refused as a whole, or leads to where the table
+ * is already.
+ */
+export const nftReverse = (table: string, from: NftObjects, to: NftObjects): Line[] =>
+  nftScript(table, to, from).flatMap((line) =>
+    line.text.startsWith(`add chain ${table} `)
+      ? [line, { ...line, text: `flush chain ${table} ${line.text.split(" ")[4] ?? ""}` }]
+      : [line],
+  );
+
 export function nftScript(table: string, from: NftObjects, to: NftObjects): Line[] {
   const changed = [...to].filter(([id, o]) => !nftEqual(from.get(id), o));
   const removed = [...from].filter(([id]) => !to.has(id));
