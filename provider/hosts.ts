@@ -1,8 +1,10 @@
 /** The hosts of a run: one session for each way to reach one. */
+import { careOf } from "./care";
 import { type Properties } from "./wire";
 import { Declarations } from "./engine/declarations";
 import { HostSession } from "./engine/session";
-import { type Hop, type Settings, connection, withCredentials } from "./host/connection";
+import { type Request, type Tell } from "./engine/transaction";
+import { type Hop, type Settings, connection, wayTo, withCredentials } from "./host/connection";
 import { type Shell } from "./host/shell";
 import { openSsh } from "./host/ssh";
 import { LAYOUTS } from "./resources/layout";
@@ -17,6 +19,7 @@ export class Hosts {
   constructor(
     private readonly open: Opener = openSsh,
     private readonly env: NodeJS.ProcessEnv = process.env,
+    private readonly tellOf: (urn: unknown) => Tell = () => () => undefined,
   ) {}
 
   configure(settings: Settings): void {
@@ -25,14 +28,19 @@ export class Hosts {
 
   /** `args` are connection arguments that have passed their check. */
   session(args: Properties): HostSession {
-    const { proxy, ...last } = connection.parse(args);
-    const hops = [...(proxy ? [proxy] : []), last].map((dial) => withCredentials(dial, this.settings, this.env));
+    const hops = wayTo(connection.parse(args)).map((dial) => withCredentials(dial, this.settings, this.env));
     const key = JSON.stringify(hops);
     const session = this.sessions.get(key) ?? new HostSession(() => this.open(hops), LAYOUTS);
     this.sessions.set(key, session);
     return session;
   }
 
+  /** How a resource's changes are to be made, and where they are told of. */
+  how(inputs: Properties): Omit<Request, "change"> {
+    return { care: careOf(inputs, this.settings), tell: this.tellOf(inputs.urn) };
+  }
+
+  /** Waits for what is under way; refuses what is not. */
   async close(): Promise<void> {
     await Promise.all([...this.sessions.values()].map((session) => session.close()));
     this.sessions.clear();

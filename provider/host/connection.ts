@@ -1,14 +1,41 @@
 /** How to reach a host: the argument shape of `@pulumi/command`, completed from configuration and environment. */
+import { isIPv6 } from "node:net";
 import { z } from "zod";
 
-import { reason, wholeNumber } from "../values";
+import { reason, show, wholeNumber } from "../values";
+import { hostKeyProblem } from "./known-hosts";
 
 const text = (what: string) =>
   z.string({ error: reason(`${what} is a text`) }).min(1, { error: reason(`${what} is empty`) });
 
+/** A text in which `problem` finds none. */
+const textWithout = (what: string, problem: (text: string) => string | undefined) =>
+  text(what).superRefine((value, ctx) => {
+    const found = value === "" ? undefined : problem(value);
+    if (found !== undefined) ctx.addIssue({ code: "custom", message: `${show(value)}: ${found}` });
+  });
+
+const HOST = "host is a name or an address, nothing else";
+
+const isHost = (text: string): boolean => isIPv6(text) || /^[^\s/@:[\]]+$/.test(text);
+
+/** People write what ssh(1) takes: say where each part goes. */
+function hostProblem(text: string): string | undefined {
+  if (isHost(text)) return undefined;
+  const [, user, name = "", port] = /^(?:ssh:\/\/)?(?:(.*)@)?(\[.*\]|[^:]*)(?::([0-9]+))?\/?$/.exec(text) ?? [];
+  const host = name.replace(/^\[(.*)\]$/, "$1");
+  if (!isHost(host)) return HOST;
+  const parts = [
+    `host: ${show(host)}`,
+    ...(port === undefined ? [] : [`port: ${port}`]),
+    ...(user === undefined ? [] : [`user: ${show(user)}`]),
+  ];
+  return `${HOST}: write ${parts.join(", ")}`;
+}
+
 const dial = {
-  /** The host's name or address. */
-  host: text("host"),
+  /** The host's name or address (IPv4, or IPv6 without brackets). */
+  host: textWithout("host", hostProblem),
   /** The port of its sshd, 1 to 65535; default 22. */
   port: wholeNumber(1, 65535, "port").default(22),
   /** The user to log in as: root (the default), or one with sudo that asks for no password. */
@@ -28,28 +55,46 @@ const dial = {
    * The host's public key, as in a known_hosts file without the name (`ssh-ed25519 AAAA...`) or as a fingerprint
    * (`SHA256:...`). Default: what known_hosts says. A host whose key is not known is an error.
    */
-  hostKey: text("hostKey").optional(),
+  hostKey: textWithout("hostKey", hostKeyProblem).optional(),
   /** How often to dial a host that does not answer, 1 or more; -1 without end; default 10. */
   dialErrorLimit: wholeNumber(-1, 1000, "dialErrorLimit").default(10),
   /** How long one dial may take, in seconds; 0 without end; default 15. */
   perDialTimeout: wholeNumber(0, 3600, "perDialTimeout").default(15),
 };
 
-const proxy = z.strictObject(dial, { error: reason("proxy is the connection of a bastion: { host, user, ... }") });
+/** `proxy` is the bastion of the bastion. */
+const bastion = <Proxy extends z.ZodType>(proxy: Proxy) =>
+  z.strictObject({ ...dial, proxy }, { error: reason("proxy is the connection of a bastion: { host, user, ... }") });
+
+// As deep as this, not without end: Pulumi's schema gives each its own type.
+const third = bastion(z.undefined({ error: reason("three bastions in a row are the most") }).optional());
+const second = bastion(third.optional());
 
 export const connection = z.strictObject(
   {
     ...dial,
-    /** A bastion to go through. */
-    proxy: proxy.optional(),
+    proxy: bastion(second.optional()).optional(),
   },
   { error: reason('a connection is an object such as { host: "lb1.example.net", user: "root" }') },
 );
 
-/** What a program writes; the same shape as `@pulumi/command`'s `remote.ConnectionArgs`. */
-export type ConnectionArgs = z.input<typeof connection>;
+/** What a program writes; the same shape as `@pulumi/command`'s `remote.ConnectionArgs`, and bastions behind bastions. */
+export interface ConnectionArgs extends Omit<z.input<typeof connection>, "proxy"> {
+  /** A bastion to go through, which may have a `proxy` of its own. Three in a row are the most. */
+  proxy?: ConnectionArgs | undefined;
+}
 export type Connection = z.output<typeof connection>;
 export type Dial = Omit<Connection, "proxy">;
+
+/** A connection or a bastion of one. */
+interface Way extends Dial {
+  readonly proxy?: Way | undefined;
+}
+
+/** All that are dialled on the way to a host, the host itself last. */
+export function wayTo({ proxy, ...last }: Way): Dial[] {
+  return [...(proxy ? wayTo(proxy) : []), last];
+}
 
 /** Never shown, never stored in plain text. */
 export const SECRET_MEMBERS = ["privateKey", "privateKeyPassword", "password"] as const;

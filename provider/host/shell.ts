@@ -5,6 +5,7 @@
 import { type Readable, type Writable } from "node:stream";
 
 import { HostError } from "../errors";
+import { traced } from "./trace";
 
 export interface Reply {
   readonly code: number;
@@ -15,8 +16,11 @@ export interface Reply {
 export interface Shell {
   /** The host as people know it, e.g. `lb1.example.net`. */
   readonly host: string;
-  /** Runs a POSIX script as root and waits for its end. Rejects when the shell is lost. */
-  run(script: string): Promise<Reply>;
+  /**
+   * Runs a POSIX script as root and waits for its end. Rejects when the shell is lost, or has not answered in so many
+   * seconds (300): then it is given up, and whatever it held is settled on the host. `what` names it in a trace.
+   */
+  run(script: string, what?: string, seconds?: number): Promise<Reply>;
   /** False when the connection has ended: a new shell is needed. */
   readonly alive: boolean;
   close(): void;
@@ -24,19 +28,21 @@ export interface Shell {
 
 /**
  * What runs on the host. It becomes root if it must; makes a private folder; then reads frames. A frame that came in
- * part (the connection died) is not run. Whatever ends the shell, the connection's end above all, an `undo` that a
- * transaction has left in the folder is run first. Descriptor 9 is the lock: on a folder that is always there, so that
- * no lock file stays behind. Descriptor 8 is a way to send a packet before a reply is due. No single quotes and no newlines: a login shell passes it on between single quotes.
+ * part (the connection died) is not run. Whatever ends the shell, the connection's end above all, a transaction that
+ * lies open in the folder is settled first (engine/guard.ts). Descriptor 9 is the lock: on a folder that is always
+ * there, so that no lock file stays behind. Descriptor 8 is a way to send a packet before a reply is due. No single
+ * quotes and no newlines: a login shell passes it on between single quotes.
  */
 const BOOT = [
   `export LC_ALL=C`,
-  `[ "$(id -u)" = 0 ] || exec sudo -n -- sh -c "$1" lbshield "$1"`,
+  `[ "$(id -u)" = 0 ] || exec sudo -n -- sh -c "$1" lbshield "$1" "$SSH_CONNECTION"`,
+  `LBSSH=\${2:-$SSH_CONNECTION}`,
   `export PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"`,
   `umask 077`,
-  `LBS=$(mktemp -d /run/lbshield.XXXXXX) || exit 74`,
+  `mkdir -p /run/lbshield && LBS=$(mktemp -d /run/lbshield/XXXXXX) && echo $$ >$LBS/pid || exit 74`,
   // A reader that is gone must not end the shell before the undo has run.
   `trap "" PIPE`,
-  `trap "[ ! -e $LBS/undo ] || ( . $LBS/undo ); rm -rf $LBS" EXIT`,
+  `trap "[ ! -e $LBS/settle ] || sh $LBS/settle $LBS \\"the connection ended before the change was confirmed\\" >/dev/null; [ ! -e $LBS/guard.pid ] || kill \\$(cat $LBS/guard.pid); rm -rf $LBS; rmdir /run/lbshield 2>/dev/null" EXIT`,
   `trap "exit 1" HUP INT TERM`,
   `exec 9</run 8>&2`,
   `echo lbshield-ready`,
@@ -125,14 +131,22 @@ class FramedShell implements Shell {
     return this.lost === undefined;
   }
 
-  run(script: string): Promise<Reply> {
+  run(script: string, what = "script", seconds = 300): Promise<Reply> {
     if (this.lost) return Promise.reject(this.lost);
     const id = (++this.count).toString();
-    return new Promise((resolve, reject) => {
+    const late = setTimeout(() => {
+      this.giveUp(`no answer within ${seconds.toString()} s`);
+    }, seconds * 1000);
+    const reply = new Promise<Reply>((resolve, reject) => {
       this.waiting.set(id, { resolve, reject });
       const body = Buffer.from(script);
       this.pipe.stdin.write(Buffer.concat([Buffer.from(`${id} ${body.length.toString()}\n`), body]));
     });
+    const done = () => {
+      clearTimeout(late);
+    };
+    reply.then(done, done);
+    return traced(this.host, what, script.length, reply);
   }
 
   close(): void {
@@ -153,8 +167,13 @@ class FramedShell implements Shell {
     }
     for (;;) {
       const end = rest.indexOf("\n");
-      const [id = "", code, out, err] = rest.toString("latin1", 0, Math.max(0, end)).trim().split(/ +/);
+      const head = rest.toString("latin1", 0, Math.max(0, end)).trim();
+      const [id = "", code, out, err] = head.split(/ +/);
       const [outEnd, errEnd] = [end + 1 + Number(out), end + 1 + Number(out) + Number(err)];
+      if (end >= 0 && Number.isNaN(errEnd)) {
+        this.giveUp(`the shell said something that is no reply: ${head.slice(0, 80)}`);
+        return;
+      }
       this.needed = end < 0 ? 0 : errEnd;
       if (end < 0 || rest.length < errEnd) break;
       const reply = {

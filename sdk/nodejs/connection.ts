@@ -7,7 +7,10 @@ import { type Inputs } from "./inputs";
  * How to reach a host over SSH; the connection arguments of `@pulumi/command`, so that one object serves both. The
  * host's key is always verified: by `hostKey`, or by known_hosts.
  */
-export type ConnectionArgs = Inputs<Args>;
+export interface ConnectionArgs extends Inputs<Omit<Args, "proxy">> {
+  /** A bastion to go through, which may have a `proxy` of its own. Three in a row are the most. */
+  proxy?: pulumi.Input<ConnectionArgs> | undefined;
+}
 
 /** Keys and passwords become secrets one by one: a single secret member would make the whole object unreadable. */
 export function protect(connection: pulumi.Input<ConnectionArgs>): pulumi.Input<ConnectionArgs> {

@@ -3,7 +3,15 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { fingerprint, keyType, knownHost, matchesHostKey, printKey, refusal } from "../../../provider/host/known-hosts";
+import {
+  HostKeyCheck,
+  fingerprint,
+  keyType,
+  knownHost,
+  matchesHostKey,
+  printKey,
+  refusal,
+} from "../../../provider/host/known-hosts";
 
 /** Keys of one host and of another, as ssh-keygen makes them. */
 const folder = mkdtempSync(join(tmpdir(), "lbshield-keys-"));
@@ -230,6 +238,41 @@ describe("a key is refused", () => {
     });
   });
 
+  test("of another type than the known ones", () => {
+    const types = keys.slice(1).map((k) => k.line.split(" ")[0]);
+    expect(
+      refused(
+        keys
+          .slice(1)
+          .map((k) => `lb1 ${k.line}`)
+          .join("\n"),
+      ),
+    ).toEqual({
+      reason: `its host key is ${OFFERED}, but known_hosts has one of type ${types.join(", ")}`,
+      remedy: CHANGED,
+    });
+  });
+
+  describe("on another port than 22, where known_hosts has", () => {
+    test("the key of port 22: it is good, as for ssh", () => {
+      expect(refused(`lb1 ${ed25519.line}`, undefined, 2222)).toBeUndefined();
+    });
+
+    test("another key of port 22: it is not known", () => {
+      expect(refused(`lb1 ${other.line}`, undefined, 2222)?.reason).toBe(`its host key is not known: ${OFFERED}`);
+    });
+
+    test("another key of its own: it differs, even from the one of port 22", () => {
+      expect(refused(`[lb1]:2222 ${other.line}\nlb1 ${ed25519.line}`, undefined, 2222)?.reason).toContain("differs");
+    });
+
+    test("it revoked at port 22", () => {
+      expect(refused(`[lb1]:2222 ${ed25519.line}\n@revoked lb1 ${ed25519.line}`, undefined, 2222)?.reason).toContain(
+        "@revoked",
+      );
+    });
+  });
+
   test("that is not the given one, even when known_hosts knows it", () => {
     for (const hostKey of [other.line, other.sha256])
       expect(refused(`lb1 ${ed25519.line}`, hostKey)).toEqual({
@@ -247,5 +290,73 @@ describe("a key is refused", () => {
 
   test("but not when it is the given one, whatever known_hosts says", () => {
     for (const hostKey of [ed25519.line, ed25519.sha256]) expect(refused(`lb1 ${other.line}`, hostKey)).toBeUndefined();
+  });
+});
+
+describe("a host is asked", () => {
+  const [, ecdsa, rsa] = keys as [typeof ed25519, typeof ed25519, typeof ed25519];
+  const ALL = [
+    "ssh-ed25519",
+    "ecdsa-sha2-nistp256",
+    "ecdsa-sha2-nistp384",
+    "ecdsa-sha2-nistp521",
+    "rsa-sha2-512",
+    "rsa-sha2-256",
+    "ssh-rsa",
+  ];
+  const RSA = ALL.slice(4);
+  const check = (file: string, hostKey?: string, port = 22) =>
+    new HostKeyCheck("lb1", port, hostKey, knownHost([file], "lb1", port));
+  const first = (...types: string[]) => [...types, ...ALL.filter((type) => !types.includes(type))];
+
+  test.each<[string, string, string | undefined, string[]]>([
+    ["for every type when nothing is known", "", undefined, ALL],
+    ["for the known type first", `lb1 ${rsa.line}`, undefined, first(...RSA)],
+    [
+      "for the best of the known types first",
+      `lb1 ${rsa.line}\nlb1 ${ecdsa.line}`,
+      undefined,
+      first(ecdsa.line.split(" ")[0]!, ...RSA),
+    ],
+    ["for the type of the given key first", `lb1 ${ecdsa.line}`, rsa.line, first(...RSA)],
+    ["for nothing that cannot be verified", "lb1 ssh-dss AAAA\nlb1 sk-ssh-ed25519@openssh.com AAAA", undefined, ALL],
+    ["for no type first when a fingerprint is given", `lb1 ${rsa.line}`, rsa.sha256, ALL],
+  ])("%s", (_name, file, hostKey, expected) => {
+    expect(check(file, hostKey).algorithms).toEqual(expected);
+  });
+
+  test("for the type that is known at port 22", () => {
+    expect(check(`lb1 ${rsa.line}`, undefined, 2222).algorithms).toEqual(first(...RSA));
+  });
+
+  test("for one type after the other, when the one it has shown does not have the given fingerprint", () => {
+    const search = check("", rsa.sha256);
+    expect(search.mayHaveAnother).toBe(false);
+    expect(search.verify(ed25519.key)).toBe(false);
+    expect(search.mayHaveAnother).toBe(true);
+    expect(search.algorithms).toEqual(ALL.slice(1));
+    expect(search.verify(ecdsa.key)).toBe(false);
+    expect(search.refusal?.reason).toContain(`ssh-ed25519 ${ed25519.sha256}`);
+    expect(search.verify(rsa.key)).toBe(true);
+    expect(search.refusal).toBeUndefined();
+  });
+
+  test("no further when a key itself was given, or known_hosts decides", () => {
+    for (const search of [check("", rsa.line), check(`lb1 ${rsa.line}`)]) {
+      expect(search.verify(ed25519.key)).toBe(false);
+      expect(search.mayHaveAnother).toBe(false);
+    }
+  });
+
+  test("no further when it has shown a key of every type", () => {
+    const search = check("", other.sha256);
+    const [p384, p521] = ["ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"].map((type) => {
+      const key = Buffer.alloc(4 + type.length + 8);
+      key.writeUInt32BE(type.length);
+      key.write(type, 4);
+      return key;
+    });
+    for (const key of [ed25519.key, ecdsa.key, p384!, p521!, rsa.key]) expect(search.verify(key)).toBe(false);
+    expect(search.mayHaveAnother).toBe(false);
   });
 });

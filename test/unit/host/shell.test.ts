@@ -1,13 +1,15 @@
 /** The shell that a host runs, on this machine: as root, through pipes instead of SSH. */
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
-import { chmodSync, existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { PassThrough } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { HostError } from "../../../provider/errors";
 import { openLocal } from "../../../provider/host/local";
 import { type Reply, SHELL_ARGV, SHELL_COMMAND, type Shell, openShell } from "../../../provider/host/shell";
+import { ownRun } from "./own-run";
 
 const temporary = mkdtempSync(join(tmpdir(), "lbshield-shell-"));
 chmodSync(temporary, 0o755);
@@ -16,10 +18,18 @@ afterAll(() => {
 });
 
 const open = new Set<Shell>();
-async function newShell(): Promise<Shell> {
-  const shell = await openLocal("lb1");
+async function newShell(inside: readonly string[] = ownRun(temporary).inside): Promise<Shell> {
+  const shell = await openLocal("lb1", inside);
   open.add(shell);
   return shell;
+}
+
+/** A shell, and where its folder lies on this machine. */
+async function shellWithFolder(): Promise<{ shell: Shell; folder: string }> {
+  const run = ownRun(temporary);
+  const shell = await newShell(run.inside);
+  const { stdout } = await shell.run('echo "$LBS"');
+  return { shell, folder: run.outside(stdout.trim()) };
 }
 afterEach(() => {
   for (const shell of open) shell.close();
@@ -27,7 +37,6 @@ afterEach(() => {
 });
 
 const ok = (stdout: string, stderr = ""): Reply => ({ code: 0, stdout, stderr });
-const folderOf = async (shell: Shell): Promise<string> => (await shell.run('echo "$LBS"')).stdout.trim();
 
 async function until(what: string, condition: () => boolean): Promise<void> {
   for (let i = 0; i < 500; i++) {
@@ -124,11 +133,22 @@ describe("a script", () => {
 
 describe("a shell that ends", () => {
   test("leaves nothing on the host", async () => {
-    const shell = await newShell();
-    const folder = await folderOf(shell);
-    expect(folder).toMatch(/^\/run\/lbshield\.\w{6}$/);
+    const { shell, folder } = await shellWithFolder();
+    expect((await shell.run('echo "$LBS"; cat "$LBS/pid"; echo $$')).stdout).toMatch(
+      /^\/run\/lbshield\/\w{6}\n([0-9]+)\n\1\n$/,
+    );
     shell.close();
     await gone(folder);
+    await gone(dirname(folder));
+  });
+
+  test("leaves another one's folder", async () => {
+    const run = ownRun(temporary);
+    const [one, other] = [await newShell(run.inside), await newShell(run.inside)];
+    one.close();
+    const folders = async () => (await other.run("ls /run/lbshield")).stdout.trim().split("\n");
+    for (let i = 0; i < 500 && (await folders()).length > 1; i++) await sleep(10);
+    expect((await other.run('basename "$LBS"')).stdout.trim()).toBe((await folders()).join());
   });
 
   test("finishes what it was given before", async () => {
@@ -139,8 +159,7 @@ describe("a shell that ends", () => {
   });
 
   test("by itself rejects what waits and what comes, and says so", async () => {
-    const shell = await newShell();
-    const folder = await folderOf(shell);
+    const { shell, folder } = await shellWithFolder();
     expect(shell.alive).toBe(true);
     const waiting = [shell.run("kill -9 $$; sleep 0.1"), shell.run("echo never"), shell.run("echo neither")];
     const message = [
@@ -158,48 +177,58 @@ describe("a shell that ends", () => {
   });
 
   test.each(["TERM", "HUP", "INT"])("by SIG%s leaves nothing on the host either", async (signal) => {
-    const shell = await newShell();
-    const folder = await folderOf(shell);
+    const { shell, folder } = await shellWithFolder();
     await expect(shell.run(`kill -${signal} $$; exit 0`).then(() => shell.run("sleep 1"))).rejects.toThrow(HostError);
     await gone(folder);
   });
 });
 
-describe("an undo that a transaction has left", () => {
+describe("a transaction that lies open is settled", () => {
   let mark: string;
   beforeEach(() => {
-    mark = join(mkdtempSync(join(temporary, "undo-")), "undone");
+    mark = join(mkdtempSync(join(temporary, "settle-")), "settled");
   });
 
-  const leaveUndo = () => `echo 'echo undone >${mark}; pwd >/dev/null' >"$LBS/undo"`;
+  const leave = () => `echo 'echo "$@" >${mark}; echo undone' >"$LBS/settle"`;
 
-  test("is run when the input ends, and then the folder goes", async () => {
-    const shell = await newShell();
-    const folder = await folderOf(shell);
-    await shell.run(leaveUndo());
+  test("when the input ends, told why, and then the folder goes", async () => {
+    const { shell, folder } = await shellWithFolder();
+    const { stdout } = await shell.run(`${leave()}; echo "$LBS"`);
     shell.close();
-    await there(mark);
     await gone(folder);
+    expect(readFileSync(mark, "utf8")).toBe(`${stdout.trim()} the connection ended before the change was confirmed\n`);
   });
 
-  test("is run after the script that was under way, not during it", async () => {
+  test("and its guard is ended", async () => {
+    const { shell, folder } = await shellWithFolder();
+    const { stdout } = await shell.run('sleep 100 & echo $! | tee "$LBS/guard.pid"');
+    // One that has ended and that nobody has waited for yet has no command line.
+    const line = `/proc/${stdout.trim()}/cmdline`;
+    const runs = () => existsSync(line) && readFileSync(line, "utf8") !== "";
+    expect(runs()).toBe(true);
+    shell.close();
+    await gone(folder);
+    await until("the guard runs", () => !runs());
+  });
+
+  test("after the script that was under way, not during it", async () => {
     const shell = await newShell();
-    void shell.run(`${leaveUndo()}; sleep 0.2; [ ! -e ${mark} ] && touch ${mark}.not-yet`);
+    void shell.run(`${leave()}; sleep 0.2; [ ! -e ${mark} ] && touch ${mark}.not-yet`);
     shell.close();
     await there(mark);
     expect(existsSync(`${mark}.not-yet`)).toBe(true);
   });
 
-  test.each(["TERM", "HUP"])("is run when the shell gets SIG%s", async (signal) => {
+  test.each(["TERM", "HUP"])("when the shell gets SIG%s", async (signal) => {
     const shell = await newShell();
-    await shell.run(leaveUndo());
+    await shell.run(leave());
     await expect(shell.run(`kill -${signal} $$; exit 0`).then(() => shell.run("sleep 1"))).rejects.toThrow(HostError);
     await there(mark);
   });
 
-  test("is run when nobody reads any more", async () => {
+  test("when nobody reads any more", async () => {
     const { child, frame } = rawShell();
-    frame(1, leaveUndo());
+    frame(1, leave());
     child.stdout.destroy();
     child.stderr.destroy();
     frame(2, "head -c 1000000 /dev/zero");
@@ -207,19 +236,18 @@ describe("an undo that a transaction has left", () => {
     await there(mark);
   });
 
-  test("is not run when the transaction took it away", async () => {
-    const shell = await newShell();
-    const folder = await folderOf(shell);
-    await shell.run(leaveUndo());
-    await shell.run('rm "$LBS/undo"');
+  test("but not when it has ended", async () => {
+    const { shell, folder } = await shellWithFolder();
+    await shell.run(leave());
+    await shell.run('rm "$LBS/settle"');
     shell.close();
     await gone(folder);
     expect(existsSync(mark)).toBe(false);
   });
 
-  test("is run when the next frame comes in part, and the frame is not", async () => {
+  test("when the next frame comes in part, and the frame is not run", async () => {
     const { child, frame } = rawShell();
-    frame(1, leaveUndo());
+    frame(1, leave());
     child.stdin.end(`2 100\ntouch ${mark}.cut\n`);
     await there(mark);
     expect(existsSync(`${mark}.cut`)).toBe(false);
@@ -228,7 +256,7 @@ describe("an undo that a transaction has left", () => {
 
 /** The shell's process itself, for what no client of ours would send. */
 function rawShell(): { child: ChildProcessWithoutNullStreams; frame: (id: number, script: string) => void } {
-  const [command = "", ...args] = SHELL_ARGV;
+  const [command = "", ...args] = [...ownRun(temporary).inside, ...SHELL_ARGV];
   const child = spawn(command, args);
   child.stdin.on("error", () => undefined);
   const frame = (id: number, script: string) => {
@@ -257,7 +285,8 @@ describe("a frame that comes in part", () => {
 test.each(["sh", "bash"])("%s as a login shell passes the whole of it on", async (login) => {
   expect(SHELL_COMMAND.split("'")).toHaveLength(5); // sh -c '...' '...'
   expect(SHELL_COMMAND).not.toContain("\n");
-  const child = spawn(login, ["-c", SHELL_COMMAND]);
+  const [command = "", ...args] = [...ownRun(temporary).inside, login, "-c", SHELL_COMMAND];
+  const child = spawn(command, args);
   const shell = await openShell("lb1", {
     stdin: child.stdin,
     stdout: child.stdout,
@@ -270,6 +299,91 @@ test.each(["sh", "bash"])("%s as a login shell passes the whole of it on", async
     close: () => undefined,
   });
   open.add(shell);
+  expect(await shell.run("echo hello")).toEqual(ok("hello\n"));
+});
+
+/** A shell whose other end is the test. */
+async function openPaper(): Promise<{ shell: Shell; say: (text: string) => void; closed: () => number }> {
+  const { opened, say, closed } = paperPipe();
+  say("lbshield-ready\n");
+  return { shell: await opened, say, closed };
+}
+
+function paperPipe() {
+  const stdout = new PassThrough();
+  let closed = 0;
+  const opened = openShell("lb1", {
+    stdin: new PassThrough(),
+    stdout,
+    stderr: new PassThrough(),
+    onEnd: () => undefined,
+    close: () => {
+      closed++;
+    },
+  });
+  const say = (text: string) => {
+    stdout.write(text);
+  };
+  return { opened, say, closed: () => closed };
+}
+
+describe("what is said", () => {
+  test("may come in any pieces", async () => {
+    const { shell, say } = await openPaper();
+    const replies = Promise.all([shell.run("one"), shell.run("two")]);
+    for (const c of "1 0 4 0\nout\n2 7 0 4\nerr\n") {
+      say(c);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(await replies).toEqual([ok("out\n"), { code: 7, stdout: "", stderr: "err\n" }]);
+  });
+
+  test.failing("may come in pieces from the first word on", async () => {
+    const { opened, say } = paperPipe();
+    say("lbshield-ready");
+    await sleep(10);
+    say("\n");
+    const shell = await opened;
+    const reply = shell.run("one");
+    say("1 0 4 0\nout\n");
+    expect(await reply).toEqual(ok("out\n"));
+  });
+
+  test.each(["Connection will be reset.\n", "\n", "1 0\n", "1 0 4\n", "1 0 x 0\n"])(
+    "and is no reply ends the shell: %j",
+    async (said) => {
+      const { shell, say, closed } = await openPaper();
+      const waiting = [shell.run("one"), shell.run("two")];
+      say(said);
+      const message = `the connection was lost: the shell said something that is no reply: ${said.trim()}`.trim();
+      for (const reply of waiting) await expect(reply).rejects.toThrow(message);
+      expect([shell.alive, closed()]).toEqual([false, 1]);
+      await expect(shell.run("three")).rejects.toThrow(message);
+    },
+  );
+
+  test("too late is not waited for, and the shell is given up", async () => {
+    const { shell, closed } = await openPaper();
+    await expect(shell.run("one", "look", 0.05)).rejects.toThrow("the connection was lost: no answer within 0.05 s");
+    expect([shell.alive, closed()]).toEqual([false, 1]);
+  });
+});
+
+test.each([
+  ["SSH", "198.51.100.7 50000 192.0.2.1 22"],
+  ["another way", ""],
+])("a shell over %s knows how we came in", async (_name, ssh) => {
+  const shell = await newShell([...ownRun(temporary).inside, "env", `SSH_CONNECTION=${ssh}`]);
+  expect(await shell.run('echo "$LBSSH"')).toEqual(ok(`${ssh}\n`));
+});
+
+// Of two connections to a host one ends while the other begins.
+test.failing("a shell starts although another one has just taken their common folder away", async () => {
+  const path = mkdtempSync(join(temporary, "race-"));
+  const script = `#!/bin/sh\n[ -e ${path}/once ] || { : >${path}/once; rmdir /run/lbshield; }\nexec /usr/bin/mktemp "$@"\n`;
+  writeFileSync(join(path, "mktemp"), script, { mode: 0o755 });
+  const { PATH = "" } = process.env;
+  const shell = await newShell([...ownRun(temporary).inside, "env", `PATH=${path}:${PATH}`]);
   expect(await shell.run("echo hello")).toEqual(ok("hello\n"));
 });
 
@@ -311,7 +425,7 @@ describe("a shell that cannot start says why", () => {
       'mount -t tmpfs -o ro run /run && exec "$@"',
       "sh",
     );
-    expect(problem.reason).toMatch(/^mktemp: .*\/run\/lbshield\.XXXXXX.*Read-only file system$/);
+    expect(problem.reason).toMatch(/^mkdir: .*\/run\/lbshield.*: Read-only file system$/);
   });
 
   describe("when the user is not root and sudo", () => {
@@ -360,9 +474,10 @@ describe("a shell that cannot start says why", () => {
       expect(problem.remedy).toBe(NO_SUDO);
     });
 
-    test("is asked for no password, and for this very shell", async () => {
-      const { problem } = await start(...withSudo('printf "[%s]" "$@"; exit 1'));
-      expect(problem.reason).toBe(["-n", "--", ...SHELL_ARGV].map((word) => `[${word}]`).join(""));
+    test("is asked for no password, and for this very shell, which is told how we came in", async () => {
+      const ssh = "198.51.100.7 50000 192.0.2.1 22";
+      const { problem } = await start("env", `SSH_CONNECTION=${ssh}`, ...withSudo('printf "[%s]" "$@"; exit 1'));
+      expect(problem.reason).toBe(["-n", "--", ...SHELL_ARGV, ssh].map((word) => `[${word}]`).join(""));
     });
   });
 });
