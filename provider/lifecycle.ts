@@ -1,13 +1,17 @@
 /** Check, diff, create, read, update, delete: the same for every resource and for every adapter. */
 import { type Properties, UNKNOWN, containsUnknown, isObject, withoutUndefined } from "./wire";
-import { type Declaration, type Lines, desiredLines } from "./engine/desired";
+import { CARE_MEMBERS, care } from "./care";
+import { Declarations } from "./engine/declarations";
+import { type Declaration, LINE_TOOLS, type Lines, desiredLines } from "./engine/desired";
 import { isGone, observedLines, restrictTo } from "./engine/observed";
+import { printKey } from "./engine/plan";
+import { HostError } from "./errors";
 import { SECRET_MEMBERS, connection, endpoint } from "./host/connection";
 import { type Hosts } from "./hosts";
-import { sysctlsOf } from "./kernel/object";
+import { type Wanted, objectId } from "./kernel/object";
 import { LAYOUTS } from "./resources/layout";
-import { hostName } from "./resources/owner";
-import { type ResourceType } from "./resources/resource";
+import { hostName, ownPrefix } from "./resources/owner";
+import { type ResourceType, asFound } from "./resources/resource";
 import { validate } from "./validate";
 
 export interface Checked {
@@ -22,7 +26,7 @@ export interface Created {
 }
 
 /** What a resource carries beside its own arguments. */
-const META = ["connection", "owner", "redact", "nft", "sysctl", "__provider"] as const;
+const META = ["connection", "owner", "urn", "redact", ...CARE_MEMBERS, ...LINE_TOOLS, "__provider"] as const;
 
 export class Lifecycle {
   constructor(
@@ -43,14 +47,19 @@ export class Lifecycle {
       at: "connection",
       secret: (path) => SECRET_MEMBERS.some((member) => path.at(-1) === member),
     });
-    const problems = [...own.problems, ...reach.problems];
+    const given = Object.fromEntries(CARE_MEMBERS.flatMap((key) => (meta[key] == null ? [] : [[key, meta[key]]])));
+    const careful = validate(care, given, { secret: () => false });
+    const problems = [...own.problems, ...reach.problems, ...careful.problems];
     if (problems.length > 0) return { inputs: news, problems };
-    const checked = { ...meta, ...own.value };
+    const checked = { ...meta, ...careful.value, ...own.value };
     if (containsUnknown(args) || containsUnknown(meta.owner))
       return { inputs: { ...checked, ...this.unknownLines() }, problems: [] };
-    const declaration = this.declare(checked);
-    const conflicts = endpointKnown(where) ? this.hosts.declarations.enter(at(where), declaration) : [];
-    const inputs = withoutUndefined({ ...checked, ...linesOf(desiredLines(declaration)) });
+    const declaration = this.declare(checked, own.value);
+    // Of a host that is not known yet nothing else is known either; but parts of one resource can collide as well.
+    const conflicts = endpointKnown(where)
+      ? this.hosts.declarations.enter(at(where), declaration, isSecret())
+      : new Declarations().enter("", declaration, isSecret());
+    const inputs = withoutUndefined({ ...checked, ...this.lines(desiredLines(declaration)) });
     return conflicts.length > 0 ? { inputs: news, problems: conflicts } : { inputs, problems: [] };
   }
 
@@ -76,38 +85,42 @@ export class Lifecycle {
   async delete(olds: Properties): Promise<void> {
     const name = this.nameOf(olds);
     const where = reachOf(olds);
-    await this.hosts.session(where).change({ remove: { name, label: this.labelOf(olds), via: at(where) } });
+    const remove = { name, label: this.labelOf(olds), via: at(where) };
+    await this.hosts.session(where).change({ remove }, this.hosts.how(olds));
   }
 
   /** What the host has, as arguments and as lines; undefined when nothing of the resource is left there. */
   async read(olds: Properties): Promise<Properties | undefined> {
-    const declaration = this.declare(olds);
-    const keys = sysctlsOf(declaration.wanted).map((s) => s.key);
-    const seen = await this.hosts.session(reachOf(olds)).read(keys);
-    if (isGone(declaration.name, seen)) return undefined;
-    const found = this.type.decompile(declaration.name, restrictTo(declaration, seen));
     const { args, meta } = split(olds);
-    // A hand may have made what no arguments could: then the lines alone tell.
-    const merged = { ...args, ...found };
-    const shown = this.type.model.safeParse(merged).success ? merged : args;
-    return withoutUndefined({ ...meta, ...shown, ...linesOf(observedLines(declaration, seen, LAYOUTS)) });
+    const model = this.type.model.parse(args);
+    const declaration = this.declare(olds, model);
+    const seen = await this.hosts.session(reachOf(olds)).read(declaration.wanted);
+    if (isGone(declaration.name, seen, LAYOUTS)) return undefined;
+    const found = this.type.decompile(ownPrefix(declaration.name), restrictTo(declaration, seen, LAYOUTS), model);
+    const shown = asFound(this.type, args, found);
+    return withoutUndefined({ ...meta, ...shown, ...this.lines(observedLines(declaration, seen, LAYOUTS)) });
   }
 
   private async put(inputs: Properties, put: Declaration, was?: string): Promise<void> {
     const where = reachOf(inputs);
-    await this.hosts.session(where).change({
+    const change = {
       put,
       ...(was === undefined || was === put.name ? {} : { was }),
-      mayTake: (owner, id) => !this.hosts.declarations.declares(at(where), owner, id),
-    });
+      mayTake: (owner: string, id: string) => !this.hosts.declarations.declares(at(where), owner, id),
+    };
+    await this.hosts
+      .session(where)
+      .change(change, this.hosts.how(inputs))
+      .catch((error: unknown) => {
+        throw namingPart(error, put);
+      });
   }
 
-  private declare(inputs: Properties): Declaration {
+  private declare(inputs: Properties, model = this.type.model.parse(split(inputs).args)): Declaration {
     const name = this.nameOf(inputs);
-    const model = this.type.model.parse(split(inputs).args);
     const where = inputs.connection;
     const via = endpointKnown(where) ? { via: at(where) } : {};
-    return { name, label: this.labelOf(inputs), ...via, ...this.type.compile(name, model) };
+    return { name, label: this.labelOf(inputs), ...via, ...this.type.compile(ownPrefix(name), model) };
   }
 
   private nameOf(inputs: Properties): string {
@@ -120,24 +133,40 @@ export class Lifecycle {
     return `${this.type.type} ${name.join("/")} (${project}/${stack})`;
   }
 
+  /** Of each tool that it may use, even when it has no lines of it: an output of the class is always there. */
+  private lines(lines: Lines): Properties {
+    return Object.fromEntries(this.type.lines.map((tool) => [tool, lines[tool] ?? {}]));
+  }
+
   private unknownLines(): Properties {
     return Object.fromEntries(this.type.lines.map((tool) => [tool, UNKNOWN]));
   }
 }
 
 function split(properties: Properties): { args: Properties; meta: Properties } {
-  const isMeta = (key: string) => (META as readonly string[]).includes(key);
+  const isMeta = (key: string) => META.some((one) => one === key);
+  const isLines = (key: string) => LINE_TOOLS.some((tool) => tool === key);
   const entries = Object.entries(properties);
   return {
     args: Object.fromEntries(entries.filter(([key]) => !isMeta(key))),
-    meta: Object.fromEntries(entries.filter(([key]) => isMeta(key) && key !== "nft" && key !== "sysctl")),
+    meta: Object.fromEntries(entries.filter(([key]) => isMeta(key) && !isLines(key))),
   };
 }
 
 const endpointKnown = (where: unknown): where is Properties =>
   isObject(where) && !containsUnknown([where.host, where.port]);
 
-const linesOf = ({ nft, sysctl }: Lines): Properties => ({ ...(nft ? { nft } : {}), ...(sysctl ? { sysctl } : {}) });
+/** The engine names the object that is at fault; the first part that wants it is put before that. */
+function namingPart(error: unknown, { parts = [] }: Declaration): unknown {
+  if (!(error instanceof HostError)) return error;
+  const { reason } = error.problem;
+  const isNamed = ({ object }: Wanted): boolean =>
+    [objectId(object), ...(object.kind === "element" ? [printKey(object.key)] : [])].some(
+      (name) => reason.startsWith(`${name} `) || reason.startsWith(`${name}: `),
+    );
+  const part = parts.find(({ wanted }) => wanted.some(isNamed));
+  return part === undefined ? error : new HostError({ ...error.problem, reason: `${part.at}: ${reason}` }, error.cause);
+}
 
 function reachOf(inputs: Properties): Properties {
   return isObject(inputs.connection) ? inputs.connection : {};

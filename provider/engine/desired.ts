@@ -1,6 +1,7 @@
 /** What is wanted of a host: the compiled form of resources, with no resource in it. */
 import { type NftObject, verdictChain } from "../kernel/nftables/objects";
 import { type KernelObject, type Wanted, objectId, objectText } from "../kernel/object";
+import { isToolObject, toolName } from "../kernel/tools";
 
 /** Only this table is ever written to. */
 export const TABLE = { family: "inet", name: "lbshield" } as const;
@@ -16,6 +17,14 @@ export interface Compiled {
   /** The layouts it stands on, by name. */
   readonly layouts: readonly string[];
   readonly wanted: readonly Wanted[];
+  /** Who within it wants what, where it is made of parts: `wanted` has all of it. */
+  readonly parts?: readonly Part[];
+}
+
+export interface Part {
+  /** Where it stands in the arguments, e.g. `synproxyRules.web`. */
+  readonly at: string;
+  readonly wanted: readonly Wanted[];
 }
 
 /** A resource's share of a host. */
@@ -28,11 +37,12 @@ export interface Declaration extends Compiled {
   readonly label: string;
 }
 
+/** Whose lines there are, by the tool's name. */
+export const LINE_TOOLS = ["nft", "sysctl", "modprobe", "ipvsadm", "ip"] as const;
+export type LineTool = (typeof LINE_TOOLS)[number];
+
 /** The host's own lines, keyed by object: what a preview shows, and what a drift run compares. */
-export interface Lines {
-  readonly nft?: Readonly<Record<string, string>>;
-  readonly sysctl?: Readonly<Record<string, string>>;
-}
+export type Lines = Readonly<Partial<Record<LineTool, Readonly<Record<string, string>>>>>;
 
 export const LAYOUT_LINE = `table ${TABLE_REF}`;
 export const layoutText = (layouts: readonly string[]): string => `layout ${layouts.join(", ")}`;
@@ -44,19 +54,21 @@ export function desiredLines({ layouts, wanted }: Compiled): Lines {
 }
 
 export function asLines(objects: readonly KernelObject[], layout: string | undefined): Lines {
-  const record = (some: readonly KernelObject[]): Record<string, string> =>
-    Object.fromEntries(
-      some.map((o): [string, string] => [objectId(o), shownText(o)]).toSorted(([a], [b]) => (a < b ? -1 : 1)),
-    );
-  const sysctl = objects.filter((o) => o.kind === "sysctl");
-  const nft = objects.filter((o) => o.kind !== "sysctl");
-  return {
-    ...(nft.length > 0 || layout !== undefined
-      ? { nft: { ...(layout === undefined ? {} : { [LAYOUT_LINE]: layout }), ...record(nft) } }
-      : {}),
-    ...(sysctl.length > 0 ? { sysctl: record(sysctl) } : {}),
-  };
+  const lines = new Map<LineTool, [string, string][]>();
+  if (layout !== undefined) lines.set("nft", [[LAYOUT_LINE, layout]]);
+  for (const o of objects) {
+    const tool = lineTool(o);
+    const some = lines.get(tool) ?? [];
+    some.push([objectId(o), shownText(o)]);
+    lines.set(tool, some);
+  }
+  const sorted = (some: [string, string][]) =>
+    some.toSorted(([a], [b]) => Number(b === LAYOUT_LINE) - Number(a === LAYOUT_LINE) || (a < b ? -1 : 1));
+  return Object.fromEntries([...lines].map(([tool, some]) => [tool, Object.fromEntries(sorted(some))]));
 }
+
+const lineTool = (o: KernelObject): LineTool =>
+  o.kind === "sysctl" ? "sysctl" : isToolObject(o) ? (toolName(o) as LineTool) : "nft";
 
 /** An element of a set has no text of its own: being there is all. */
 const shownText = (o: KernelObject): string => objectText(o) || "in the set";
@@ -66,11 +78,18 @@ const shownText = (o: KernelObject): string => objectText(o) || "in the set";
  * Undefined for what is shared, and for what nobody of ours made.
  */
 export function ownerOf(o: NftObject): string | undefined {
+  const name = ownName(o) ?? "";
+  const owner = name.slice(0, Math.max(0, name.lastIndexOf("/")));
+  return isOwner(owner) ? owner : undefined;
+}
+
+/** The name that says whose an nft object is: that of a chain, and for an element that of the chain it leads to. */
+export function ownName(o: NftObject): string | undefined {
   switch (o.kind) {
     case "chain":
-      return chainOwner(o.name);
+      return o.name;
     case "element":
-      return chainOwner(verdictChain(o) ?? "");
+      return verdictChain(o);
     case "set":
     case "map":
     case "foreign":
@@ -79,11 +98,6 @@ export function ownerOf(o: NftObject): string | undefined {
       return o satisfies never;
   }
 }
-
-const chainOwner = (name: string): string | undefined => {
-  const owner = name.slice(0, Math.max(0, name.lastIndexOf("/")));
-  return isOwner(owner) ? owner : undefined;
-};
 
 /** kind/project/stack/name, where the name may have slashes itself. */
 const isOwner = (name: string): boolean => name.split("/").length >= 4;

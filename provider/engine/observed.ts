@@ -1,20 +1,64 @@
 /** The lines of a declaration as the host shows them: what a drift run compares with the declared ones. */
-import { type NftObject, nftEqual, nftId, nftText } from "../kernel/nftables/objects";
-import { type KernelObject, sysctlsOf } from "../kernel/object";
+import { type NftObject, byId, nftEqual, nftId, nftText } from "../kernel/nftables/objects";
+import { type KernelObject, objectId, sysctlsOf, toolsOf } from "../kernel/object";
 import { sysctlServes } from "../kernel/sysctl/sysctl";
+import { isToolObject, toolId } from "../kernel/tools";
 import { type Declaration, type Layout, type Lines, asLines, layoutText, ownerOf } from "./desired";
 import { type Observed, type Snapshot } from "./snapshot";
 
-/** Nothing on the host is this resource's: no record in the ledger, no object of its name. */
-export const isGone = (name: string, seen: Snapshot): boolean =>
-  !seen.records.some((r) => r.name === name) && ![...seen.nft.values()].some((o) => ownerOf(o) === name);
+/** What many reads of one look ask for, worked out once. */
+interface Index {
+  readonly byOwner: ReadonlyMap<string, readonly NftObject[]>;
+  /** Nobody of ours made them, and they are no part of a layout. */
+  readonly strangers: readonly string[];
+  readonly layouts: Map<string, string>;
+}
 
-/** The part of a snapshot that belongs to a declaration: its own objects and the values it claims. */
-export function restrictTo({ name, wanted }: Declaration, seen: Snapshot): Observed {
-  const keys = new Set(sysctlsOf(wanted).map((s) => s.key));
+const indexes = new WeakMap<Snapshot, Index>();
+
+function indexOf(seen: Snapshot, layouts: readonly Layout[]): Index {
+  const known = indexes.get(seen);
+  if (known) return known;
+  const byOwner = new Map<string, NftObject[]>();
+  const declared = new Set([...seen.records.values()].flatMap((r) => r.wanted.map((w) => objectId(w.object))));
+  for (const o of layouts.flatMap((l) => l.objects)) declared.add(nftId(o));
+  const strangers: string[] = [];
+  for (const [id, o] of seen.nft) {
+    const owner = ownerOf(o);
+    if (owner === undefined) {
+      if (!declared.has(id)) strangers.push(id);
+      continue;
+    }
+    const own = byOwner.get(owner) ?? [];
+    own.push(o);
+    byOwner.set(owner, own);
+  }
+  const index = { byOwner, strangers, layouts: new Map<string, string>() };
+  indexes.set(seen, index);
+  return index;
+}
+
+/** Nothing on the host is this resource's: no record in the ledger, no object of its name. */
+export const isGone = (name: string, seen: Snapshot, layouts: readonly Layout[]): boolean =>
+  !seen.records.has(name) && !indexOf(seen, layouts).byOwner.has(name);
+
+/** The part of a snapshot that belongs to a declaration: its own objects and what it claims. */
+export function restrictTo({ name, wanted }: Declaration, seen: Snapshot, layouts: readonly Layout[]): Observed {
+  const own = indexOf(seen, layouts).byOwner.get(name) ?? [];
+  const some = <T>(ids: readonly string[], all: ReadonlyMap<string, T>): Map<string, T> =>
+    new Map(
+      ids.flatMap((id): [string, T][] => {
+        const found = all.get(id);
+        return found === undefined ? [] : [[id, found]];
+      }),
+    );
   return {
-    nft: new Map([...seen.nft].filter(([, o]) => ownerOf(o) === name)),
-    sysctl: new Map([...seen.sysctl].filter(([key]) => keys.has(key))),
+    nft: byId(own),
+    sysctl: some(
+      sysctlsOf(wanted).map((s) => s.key),
+      seen.sysctl,
+    ),
+    objects: some(toolsOf(wanted).map(toolId), seen.objects),
   };
 }
 
@@ -22,20 +66,29 @@ export function restrictTo({ name, wanted }: Declaration, seen: Snapshot): Obser
 export function observedLines(declaration: Declaration, seen: Snapshot, layouts: readonly Layout[]): Lines {
   const { name, wanted } = declaration;
   const found = wanted.flatMap(({ object }): KernelObject[] => {
+    if (isToolObject(object)) return present(seen.objects.get(toolId(object)));
     if (object.kind !== "sysctl") return present(seen.nft.get(nftId(object)));
     const value = seen.sysctl.get(object.key);
     return value === undefined ? [] : [sysctlServes(object, value) ? object : { ...object, value }];
   });
-  const ids = new Set(wanted.flatMap(({ object }) => (object.kind === "sysctl" ? [] : [nftId(object)])));
-  const added = [...seen.nft].filter(([id, o]) => ownerOf(o) === name && !ids.has(id)).map(([, o]) => o);
+  const ids = new Set(wanted.map(({ object }) => objectId(object)));
+  const own = indexOf(seen, layouts).byOwner.get(name) ?? [];
+  const added = own.filter((o) => !ids.has(nftId(o)));
   const layout = declaration.layouts.length > 0 ? observedLayout(declaration.layouts, seen, layouts) : undefined;
   return asLines([...found, ...added], layout);
 }
 
-const present = (o: NftObject | undefined): NftObject[] => (o ? [o] : []);
+const present = <T>(o: T | undefined): T[] => (o === undefined ? [] : [o]);
+
+function observedLayout(names: readonly string[], seen: Snapshot, layouts: readonly Layout[]): string {
+  const known = indexOf(seen, layouts).layouts;
+  const text = known.get(names.join()) ?? describeLayout(names, seen, layouts);
+  known.set(names.join(), text);
+  return text;
+}
 
 /** `layout synproxy` when all is in place; otherwise what differs, in words. */
-function observedLayout(names: readonly string[], seen: Snapshot, layouts: readonly Layout[]): string {
+function describeLayout(names: readonly string[], seen: Snapshot, layouts: readonly Layout[]): string {
   const expected = layouts.filter((l) => names.includes(l.name)).flatMap((l) => l.objects);
   // Somebody flushed the ruleset: one word for it instead of one for each chain and map.
   if (seen.nft.size === 0) return `${layoutText(names)}; the table is missing`;
@@ -44,10 +97,6 @@ function observedLayout(names: readonly string[], seen: Snapshot, layouts: reado
     if (found === undefined) return [`${nftId(o)} is missing`];
     return nftEqual(found, o) ? [] : [`${nftId(o)} is: ${nftText(found)}`];
   });
-  const known = new Set([
-    ...layouts.flatMap((l) => l.objects.map(nftId)),
-    ...seen.records.flatMap((r) => r.wanted.flatMap(({ object }) => (object.kind === "sysctl" ? [] : [nftId(object)]))),
-  ]);
-  const strangers = [...seen.nft].filter(([id, o]) => ownerOf(o) === undefined && !known.has(id));
-  return [layoutText(names), ...wrong, ...strangers.map(([id]) => `${id} is not ours`)].join("; ");
+  const { strangers } = indexOf(seen, layouts);
+  return [layoutText(names), ...wrong, ...strangers.map((id) => `${id} is not ours`)].join("; ");
 }

@@ -12,14 +12,14 @@ function partsOverlap(a: string, b: string): boolean {
 }
 
 /** A number, an address, or a range of either; undefined for what has no order, such as an interface's name. */
-function interval(part: string): [number, number] | undefined {
+export function interval(part: string): [number, number] | undefined {
   if (part.startsWith('"')) return undefined;
   const [from = "", to = from] = part.split("-");
   const [low, high] = [ordinal(from), ordinal(to)];
   return low === undefined || high === undefined ? undefined : [low, high];
 }
 
-function ordinal(text: string): number | undefined {
+export function ordinal(text: string): number | undefined {
   if (/^[0-9]+$/.test(text)) return Number(text);
   return isIPv4(text) ? text.split(".").reduce((n, octet) => n * 256 + Number(octet), 0) : undefined;
 }

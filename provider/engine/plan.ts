@@ -1,15 +1,18 @@
 /**
  * From what a host is to what it should be: pure, so that every decision can be tested as a table. A plan holds each
- * step with its reverse; transaction.ts carries it out.
+ * step with its way back; transaction.ts carries it out.
  */
 import { type Element, type NftObject, type NftObjects, nftEqual, nftId, nftText } from "../kernel/nftables/objects";
-import { type Line, nftScript } from "../kernel/nftables/script";
-import { type Wanted, sysctlsOf } from "../kernel/object";
-import { type Sysctl, sysctlServes } from "../kernel/sysctl/sysctl";
+import { type Line, nftReverse, nftScript } from "../kernel/nftables/script";
+import { type Wanted, isNft, objectId, sysctlsOf, toolsOf } from "../kernel/object";
+import { type Step } from "../kernel/step";
+import { type Sysctl, sysctlServes, valueStep } from "../kernel/sysctl/sysctl";
+import { type ToolObject, type ToolObjects, TOOLS, ofTool, stays, toolId, toolText } from "../kernel/tools";
 import { type Declaration, type Layout, TABLE_REF, ownerOf, stackOf } from "./desired";
-import { type LedgerRecord, claimsBut, sameDeclaration, toRecord } from "./ledger";
+import { type Claim, type LedgerEdit, type LedgerRecord, isNoEdit, sameDeclaration, toRecord } from "./ledger";
 import { keysOverlap } from "./overlap";
 import { type Snapshot } from "./snapshot";
+import { cooledStep, warmStep } from "./warm";
 
 /** One resource is put into place, or goes. */
 export type Change =
@@ -22,33 +25,22 @@ export type Change =
     }
   | { readonly remove: Pick<Declaration, "name" | "label" | "via"> };
 
-export interface SysctlWrite {
-  readonly key: string;
-  readonly from: string;
-  readonly to: string;
-}
-
 /** What leads from one state of a host to another. */
 export interface Plan {
-  /** Values that the new rules stand on, written before them. */
-  readonly sysctlBefore: readonly SysctlWrite[];
+  /** In order. The one with this id is the nft transaction; the others are named by their object. */
+  readonly steps: readonly Step[];
   readonly nft: { readonly forward: readonly Line[]; readonly reverse: readonly Line[]; readonly target: NftObjects };
-  /** Values given back, written after the rules are gone. */
-  readonly sysctlAfter: readonly SysctlWrite[];
-  readonly ledger: {
-    readonly write: readonly LedgerRecord[];
-    readonly remove: readonly string[];
-    readonly keepOriginals: ReadonlyMap<string, string>;
-    readonly dropOriginals: readonly string[];
-  };
+  /** What the values that are written must be. */
+  readonly values: ReadonlyMap<string, string>;
+  /** What the tools' objects that are touched must be; absent ones must be gone. */
+  readonly objects: ReadonlyMap<string, ToolObject | undefined>;
+  readonly ledger: LedgerEdit;
 }
 
-export const isEmpty = (plan: Plan): boolean =>
-  plan.sysctlBefore.length === 0 &&
-  plan.nft.forward.length === 0 &&
-  plan.sysctlAfter.length === 0 &&
-  plan.ledger.write.length === 0 &&
-  plan.ledger.remove.length === 0;
+/** The id of the step that runs the nft script. */
+export const NFT_STEP = "nft";
+
+export const isEmpty = (plan: Plan): boolean => plan.steps.length === 0 && isNoEdit(plan.ledger);
 
 /** What is wanted is wanted by somebody else, differently. */
 export class Conflict extends Error {
@@ -61,103 +53,248 @@ export class Conflict extends Error {
   }
 }
 
-/** The host as it should be after a change. Throws a Conflict when it cannot be. */
-export function after(change: Change, now: Snapshot, layouts: readonly Layout[]): Snapshot {
-  if ("remove" in change && isReplaced(change.remove, now)) return now;
-  const names = namesOf(change);
-  const put = "put" in change ? change.put : undefined;
-  const old = now.records.filter((r) => names.includes(r.name));
-  const values = valuesAfter(
-    names,
-    put?.wanted ?? [],
-    old.flatMap((r) => r.wanted),
-    now,
-  );
-  const others = now.records.filter((r) => !names.includes(r.name));
-  return {
-    nft: tableAfter(change, names, now, layouts),
-    ...values,
-    records: [...others, ...(put ? [toRecord(put)] : [])],
-  };
+/** A host as it is and as it should become, change upon change. */
+export class Draft {
+  readonly sysctl: Map<string, string>;
+  readonly originals: Map<string, string>;
+  readonly records: Map<string, LedgerRecord>;
+  readonly objects: Map<string, ToolObject>;
+  /** Whose nft objects are replaced, and by what; the table itself is worked out once, at the end. */
+  private readonly replaced = new Set<string>();
+  private readonly wanted = new Map<string, NftObject>();
+  private tableTouched = false;
+  private readonly claims = new Map<string, Map<string, Claim>>();
+  private readonly owners: ReadonlySet<string>;
+
+  constructor(
+    readonly now: Snapshot,
+    private readonly layouts: readonly Layout[],
+  ) {
+    this.sysctl = new Map(now.sysctl);
+    this.originals = new Map(now.originals);
+    this.records = new Map(now.records);
+    this.objects = new Map(now.objects);
+    this.owners = new Set([...now.nft.values()].map((o) => ownerOf(o) ?? ""));
+    for (const record of now.records.values()) this.claim(record);
+  }
+
+  /** Enters a change. Throws a Conflict when it cannot be, and is then as it was before. */
+  enter(change: Change): void {
+    if ("remove" in change && isReplaced(change.remove, this.records)) return;
+    const names = namesOf(change);
+    const put = "put" in change ? change.put : undefined;
+    const old = names.flatMap((name) => this.records.get(name) ?? []);
+    const had = old.flatMap((r) => r.wanted);
+    const values = this.valuesAfter(names, put?.wanted ?? [], had);
+    const own = (put?.wanted ?? []).map((w) => w.object).filter(isNft);
+    for (const o of own) if (o.kind === "element") this.refuseTaken(o, names, change);
+    const objects = this.objectsAfter(names, put?.wanted ?? [], had);
+    // Nothing is in the way: from here on it is entered.
+    values();
+    objects();
+    this.tableTouched ||=
+      own.length > 0 || old.some((r) => r.layouts.length > 0) || names.some((n) => this.owners.has(n));
+    for (const record of old) this.disclaim(record);
+    for (const name of names) {
+      if (this.replaced.has(name)) this.forget(name);
+      this.replaced.add(name);
+      this.records.delete(name);
+    }
+    for (const o of own) this.wanted.set(nftId(o), o);
+    if (put === undefined) return;
+    const record = toRecord(put);
+    this.records.set(put.name, record);
+    this.claim(record);
+  }
+
+  /** The table as it should be: others' objects as they stand, ours as declared, what is nobody's gone. */
+  table(): NftObjects {
+    const { now } = this;
+    if (!this.tableTouched) return now.nft;
+    const target = new Map<string, NftObject>();
+    const standing = new Set([...this.records.values()].flatMap((r) => r.layouts));
+    const stays = (o: NftObject): boolean => {
+      const owner = ownerOf(o);
+      return owner !== undefined && !this.replaced.has(owner);
+    };
+    // Somebody's objects whose record is lost: they and what they stand on are left alone.
+    const orphans = [...now.nft.values()].some((o) => stays(o) && !this.records.has(ownerOf(o) ?? ""));
+    for (const layout of this.layouts)
+      if (standing.has(layout.name) || (orphans && layout.objects.some((o) => now.nft.has(nftId(o)))))
+        for (const o of layout.objects) target.set(nftId(o), o);
+    if (orphans) for (const [id, o] of now.nft) if (o.kind === "element" && o.value === undefined) target.set(id, o);
+    for (const [id, o] of now.nft) if (stays(o)) target.set(id, o);
+    for (const claims of this.claims.values())
+      for (const { wanted } of claims.values())
+        if (wanted.object.kind === "element" && now.nft.has(nftId(wanted.object)))
+          target.set(nftId(wanted.object), wanted.object);
+    for (const [id, o] of this.wanted) target.set(id, o);
+    return target;
+  }
+
+  private claim({ name, label, wanted }: Declaration): void {
+    for (const w of wanted) {
+      if (!w.shared) continue;
+      const id = objectId(w.object);
+      const claims = this.claims.get(id) ?? new Map<string, Claim>();
+      this.claims.set(id, claims.set(name, { label, wanted: w }));
+    }
+  }
+
+  private disclaim({ name, wanted }: Declaration): void {
+    for (const w of wanted) if (w.shared) this.claims.get(objectId(w.object))?.delete(name);
+  }
+
+  /** One name twice in a batch: the later change stands. */
+  private forget(name: string): void {
+    for (const [id, o] of this.wanted) if (ownerOf(o) === name) this.wanted.delete(id);
+  }
+
+  private claimsBut(id: string, names: readonly string[]): Claim[] {
+    return [...(this.claims.get(id) ?? [])].flatMap(([name, claim]) => (names.includes(name) ? [] : [claim]));
+  }
+
+  /** Equal keys are a conflict, unless their owner is of our own stack and does not declare them any more. */
+  private refuseTaken(o: Element, names: readonly string[], change: Change): void {
+    const id = nftId(o);
+    const there = this.now.nft.get(id);
+    const taken = this.wanted.get(id) ?? (there && !this.replaced.has(ownerOf(there) ?? "") ? there : undefined);
+    const owner = taken === undefined ? undefined : ownerOf(taken);
+    if (owner === undefined || names.includes(owner)) return;
+    const ourStack = names.some((name) => stackOf(name) === stackOf(owner));
+    if (ourStack && "put" in change && change.mayTake?.(owner, id)) return;
+    throw takenBy(o.key, owner);
+  }
+
+  /** Values are claims: the first keeps what was there before, the last to go puts it back. */
+  private valuesAfter(names: readonly string[], wanted: readonly Wanted[], had: readonly Wanted[]): () => void {
+    const values = sysctlsOf(wanted).map((claim) => {
+      const value = agree(claim, this.claimsBut(claim.key, names));
+      const found = this.sysctl.get(claim.key);
+      if (found === undefined)
+        throw new Conflict(
+          `${claim.key} does not exist on this host`,
+          "is the kernel module that brings it loaded (nf_conntrack), and is this kernel recent enough for it?",
+        );
+      return { value, found };
+    });
+    const kept = new Set(values.map(({ value }) => value.key));
+    const freed = sysctlsOf(had).filter(({ key }) => !kept.has(key) && this.claimsBut(key, names).length === 0);
+    return () => {
+      for (const { value, found } of values) {
+        if (!this.originals.has(value.key)) this.originals.set(value.key, found);
+        if (!sysctlServes(value, found)) this.sysctl.set(value.key, value.value);
+      }
+      for (const { key } of freed) {
+        const original = this.originals.get(key);
+        if (original !== undefined && this.sysctl.has(key)) this.sysctl.set(key, original);
+        this.originals.delete(key);
+      }
+    };
+  }
+
+  /** What is there and nobody of ours declared is somebody else's: it is neither changed nor taken over. */
+  private objectsAfter(names: readonly string[], wanted: readonly Wanted[], had: readonly Wanted[]): () => void {
+    const old = toolsOf(had).filter((o) => !stays(o));
+    const before = new Set(old.map(toolId));
+    const put = wanted.flatMap(({ object, shared }) => {
+      if (object.kind === "sysctl" || isNft(object)) return [];
+      const [id, others] = [toolId(object), this.claimsBut(toolId(object), names)];
+      const found = this.objects.get(id);
+      const differs = others.find((c) => toolText(c.wanted.object as ToolObject) !== toolText(object));
+      if (differs) throw new Conflict(`${id} is wanted differently by ${differs.label}`, "let both agree");
+      if (found !== undefined && !shared && !before.has(id)) {
+        const owner = [...this.records.values()].find((r) => toolsOf(r.wanted).some((o) => toolId(o) === id));
+        throw new Conflict(
+          owner ? `${id} already belongs to ${owner.label}` : `${id} is on the host already and is not ours`,
+          owner ? "declare it once" : "remove it by hand, or choose another one",
+        );
+      }
+      return [object];
+    });
+    const kept = new Set(put.map(toolId));
+    const freed = [...before].filter((id) => !kept.has(id) && this.claimsBut(id, names).length === 0);
+    return () => {
+      for (const id of freed) this.objects.delete(id);
+      for (const o of put) this.objects.set(toolId(o), o);
+    };
+  }
 }
 
 /**
  * A host that is reached by another name is another host to Pulumi: a resource is created there first and then removed
  * here. When both names lead to one machine, what was just created must stay.
  */
-const isReplaced = ({ name, via }: Pick<Declaration, "name" | "via">, now: Snapshot): boolean =>
-  now.records.some((r) => r.name === name && r.via !== undefined && via !== undefined && r.via !== via);
+const isReplaced = (
+  { name, via }: Pick<Declaration, "name" | "via">,
+  records: ReadonlyMap<string, LedgerRecord>,
+): boolean => {
+  const record = records.get(name);
+  return record?.via !== undefined && via !== undefined && record.via !== via;
+};
 
 /** Pure difference: the same for one change and for a thousand. */
-export function planBetween(now: Snapshot, next: Snapshot): Plan {
-  const writes = [...next.sysctl].flatMap(([key, to]): SysctlWrite[] => {
+export function planOf(draft: Draft): Plan {
+  const { now } = draft;
+  const target = draft.table();
+  const writes = [...draft.sysctl].flatMap(([key, to]) => {
     const from = now.sysctl.get(key);
     return from === undefined || from === to ? [] : [{ key, from, to }];
   });
-  const before = new Map(now.records.map((r) => [r.name, r]));
-  const names = new Set(next.records.map((r) => r.name));
+  // Values that the new rules stand on come before them; values that are given back, after the rules are gone.
+  const before = writes.filter((w) => draft.originals.has(w.key));
+  const after = writes.filter((w) => !draft.originals.has(w.key));
+  const forward = nftScript(TABLE_REF, now.nft, target);
+  const ids = [...new Set([...now.objects.keys(), ...draft.objects.keys()])].filter(
+    (id) => textOf(now.objects.get(id)) !== textOf(draft.objects.get(id)),
+  );
+  const touched = (objects: ToolObjects) => ids.flatMap((id) => objects.get(id) ?? []);
+  const [had, next] = [touched(now.objects), touched(draft.objects)];
+  const tools = TOOLS.flatMap((tool) => tool.steps(ofTool(tool, had), ofTool(tool, next)));
+  const onlyGoing = ids.every((id) => !draft.objects.has(id));
+  const nft: Step[] =
+    forward.length === 0
+      ? []
+      : [
+          ...warmStep(forward),
+          // A script that was refused, or never ran, has changed nothing: then its reverse is refused as well.
+          {
+            id: NFT_STEP,
+            run: `nft -f "$LBS/forward.nft" && mv "$LBS/pending" "$LBS/applied"`,
+            back: `nft -f "$LBS/reverse.nft" 2>/dev/null || [ ! -e "$LBS/applied" ]`,
+          },
+          ...cooledStep(forward),
+        ];
   return {
-    sysctlBefore: writes.filter((w) => next.originals.has(w.key)),
-    nft: {
-      forward: nftScript(TABLE_REF, now.nft, next.nft),
-      reverse: nftScript(TABLE_REF, next.nft, now.nft),
-      target: next.nft,
-    },
-    sysctlAfter: writes.filter((w) => !next.originals.has(w.key)),
-    ledger: {
-      write: next.records.filter((r) => !sameDeclaration(before.get(r.name), r)),
-      remove: [...before.keys()].filter((name) => !names.has(name)),
-      keepOriginals: new Map([...next.originals].filter(([key]) => !now.originals.has(key))),
-      dropOriginals: [...now.originals.keys()].filter((key) => !next.originals.has(key)),
-    },
+    steps: [
+      ...before.map(valueStep),
+      ...(onlyGoing ? [...tools, ...nft] : [...nft, ...tools]),
+      ...after.map(valueStep),
+    ],
+    nft: { forward, reverse: nftReverse(TABLE_REF, now.nft, target), target },
+    values: new Map(writes.map((w) => [w.key, w.to])),
+    objects: new Map(ids.map((id) => [id, draft.objects.get(id)])),
+    ledger: ledgerEdit(draft),
+  };
+}
+
+const textOf = (o: ToolObject | undefined): string | undefined => (o === undefined ? undefined : toolText(o));
+
+function ledgerEdit({ now, records, originals }: Draft): LedgerEdit {
+  return {
+    write: [...records.values()].filter(
+      (r) => r !== now.records.get(r.name) && !sameDeclaration(now.records.get(r.name), r),
+    ),
+    remove: [...now.records.keys()].filter((name) => !records.has(name)),
+    keepOriginals: new Map([...originals].filter(([key]) => !now.originals.has(key))),
+    dropOriginals: [...now.originals.keys()].filter((key) => !originals.has(key)),
+    empty: records.size + originals.size === 0,
   };
 }
 
 /** Under which names the host may know the resource. */
 const namesOf = (change: Change): readonly string[] =>
   "remove" in change ? [change.remove.name] : [change.put.name, ...(change.was === undefined ? [] : [change.was])];
-
-/** The table as it should be: others' objects as they stand, ours as declared, what is nobody's gone. */
-function tableAfter(change: Change, names: readonly string[], now: Snapshot, layouts: readonly Layout[]): NftObjects {
-  const put = "put" in change ? change.put : undefined;
-  const own = (put?.wanted ?? []).map((w) => w.object).filter((o): o is NftObject => o.kind !== "sysctl");
-  const others = now.records.filter((r) => !names.includes(r.name));
-  const had = now.records.some((r) => names.includes(r.name) && r.layouts.length > 0);
-  const mine = (o: NftObject) => names.includes(ownerOf(o) ?? "");
-  if (own.length === 0 && !had && ![...now.nft.values()].some(mine)) return now.nft;
-
-  const target = new Map<string, NftObject>();
-  const standing = new Set([...others, ...(put ? [put] : [])].flatMap((d) => d.layouts));
-  const recorded = new Set(others.map((r) => r.name));
-  // Somebody's objects whose record is lost: they and what they stand on are left alone.
-  const orphans = [...now.nft.values()].some(
-    (o) => ownerOf(o) !== undefined && !mine(o) && !recorded.has(ownerOf(o) ?? ""),
-  );
-  for (const layout of layouts)
-    if (standing.has(layout.name) || (orphans && layout.objects.some((o) => now.nft.has(nftId(o)))))
-      for (const o of layout.objects) target.set(nftId(o), o);
-  if (orphans) for (const [id, o] of now.nft) if (o.kind === "element" && o.value === undefined) target.set(id, o);
-  for (const [id, o] of now.nft) if (ownerOf(o) !== undefined && !mine(o)) target.set(id, o);
-  for (const { wanted } of claimsBut(now.records, names))
-    if (wanted.object.kind === "element" && now.nft.has(nftId(wanted.object)))
-      target.set(nftId(wanted.object), wanted.object);
-  for (const o of own) {
-    if (o.kind === "element") refuseTaken(o, names, target, change);
-    target.set(nftId(o), o);
-  }
-  return target;
-}
-
-/** Equal keys are a conflict, unless their owner is of our own stack and does not declare them any more. */
-function refuseTaken(o: Element, names: readonly string[], target: Map<string, NftObject>, change: Change): void {
-  const id = nftId(o);
-  const taken = target.get(id);
-  const owner = taken === undefined ? undefined : ownerOf(taken);
-  if (owner === undefined || names.includes(owner)) return;
-  const ourStack = names.some((name) => stackOf(name) === stackOf(owner));
-  if (ourStack && "put" in change && change.mayTake?.(owner, id)) return;
-  throw takenBy(o.key, owner);
-}
 
 /** `"eth0" . 192.0.2.1 . 80` as people say it. */
 export const printKey = (key: string): string => key.replace(/^("[^"]*") \. /, "$1 ").replace(" . ", " port ");
@@ -178,38 +315,8 @@ export function overlappingOwner(o: Element, now: NftObjects): string | undefine
   return undefined;
 }
 
-/** Values are claims: the first keeps what was there before, the last to go puts it back. */
-function valuesAfter(
-  names: readonly string[],
-  wanted: readonly Wanted[],
-  old: readonly Wanted[],
-  now: Snapshot,
-): Pick<Snapshot, "sysctl" | "originals"> {
-  const claims = claimsBut(now.records, names);
-  const [sysctl, originals] = [new Map(now.sysctl), new Map(now.originals)];
-  for (const claim of sysctlsOf(wanted)) {
-    const value = agree(claim, claims);
-    const found = now.sysctl.get(claim.key);
-    if (found === undefined)
-      throw new Conflict(
-        `${claim.key} does not exist on this host`,
-        "is the kernel module that brings it loaded (nf_conntrack), and is this kernel recent enough for it?",
-      );
-    if (!originals.has(claim.key)) originals.set(claim.key, found);
-    if (!sysctlServes(value, found)) sysctl.set(claim.key, value.value);
-  }
-  const kept = new Set([...sysctlsOf(wanted), ...sysctlsOf(claims.map((c) => c.wanted))].map((s) => s.key));
-  for (const { key } of sysctlsOf(old)) {
-    const original = now.originals.get(key);
-    if (kept.has(key)) continue;
-    if (original !== undefined && now.sysctl.has(key)) sysctl.set(key, original);
-    originals.delete(key);
-  }
-  return { sysctl, originals };
-}
-
 /** The value that serves all who claim a key. */
-export function agree(claim: Sysctl, claims: readonly { label: string; wanted: Wanted }[]): Sysctl {
+export function agree(claim: Sysctl, claims: readonly Claim[]): Sysctl {
   let agreed = claim;
   for (const { label, wanted } of claims) {
     const other = wanted.object;
@@ -225,16 +332,23 @@ export function agree(claim: Sysctl, claims: readonly { label: string; wanted: W
   return agreed;
 }
 
-const textOf = (o: NftObject | undefined): string => (o === undefined ? "absent" : `"${nftText(o)}"`);
+const quoted = (text: string | undefined): string => (text === undefined ? "absent" : `"${text}"`);
+const nftQuoted = (o: NftObject | undefined): string => quoted(o && nftText(o));
 
 /** What the read-back must show: the objects and values that the plan was for. */
 export function differences(plan: Plan, seen: Snapshot): string[] {
-  const ids = new Set([...plan.nft.target.keys(), ...seen.nft.keys()]);
-  const objects = [...ids]
-    .filter((id) => !nftEqual(plan.nft.target.get(id), seen.nft.get(id)))
-    .map((id) => `${id} is ${textOf(seen.nft.get(id))}, not ${textOf(plan.nft.target.get(id))}`);
-  const values = [...plan.sysctlBefore, ...plan.sysctlAfter]
-    .filter((w) => seen.sysctl.get(w.key) !== w.to)
-    .map((w) => `${w.key} is ${seen.sysctl.get(w.key) ?? "absent"}, not ${w.to}`);
-  return [...objects, ...values];
+  const { target } = plan.nft;
+  const wrong: string[] = [];
+  const compare = (id: string) => {
+    if (!nftEqual(target.get(id), seen.nft.get(id)))
+      wrong.push(`${id} is ${nftQuoted(seen.nft.get(id))}, not ${nftQuoted(target.get(id))}`);
+  };
+  for (const id of target.keys()) compare(id);
+  for (const id of seen.nft.keys()) if (!target.has(id)) compare(id);
+  for (const [key, to] of plan.values)
+    if (seen.sysctl.get(key) !== to) wrong.push(`${key} is ${seen.sysctl.get(key) ?? "absent"}, not ${to}`);
+  for (const [id, o] of plan.objects)
+    if (textOf(seen.objects.get(id)) !== textOf(o))
+      wrong.push(`${id} is ${quoted(textOf(seen.objects.get(id)))}, not ${quoted(textOf(o))}`);
+  return wrong;
 }

@@ -1,24 +1,37 @@
 /** The shell scripts of a transaction. Each is one frame; `$LBS` is the shell's private folder on the host. */
 import { type Line } from "../kernel/nftables/script";
-import { sysctlPath } from "../kernel/sysctl/sysctl";
-import { LEDGER, ORIGINALS, RESOURCES, originalFile, printRecord, recordFile } from "./ledger";
-import { type Plan, type SysctlWrite } from "./plan";
-import { snapshotScript } from "./snapshot";
-import { cooledScript, unwarmScript, warmScript } from "./warm";
+import { quote } from "../kernel/quote";
+import { RECOVER, RUN, UNDONE, armScript, deadlineIn, settleScript } from "./guard";
+import { FOLDER, LEDGER, NEXT, goneLines, ledgerHead, newLines } from "./ledger";
+import { type Plan } from "./plan";
+import { type Interest, snapshotScript } from "./snapshot";
 
 /** How long to wait for another stack's transaction, in seconds. */
-const LOCK_WAIT = 60;
+export const LOCK_WAIT = 300;
 
-/** The lock, and the module without which conntrack has no values. */
-export const LOCK = `
-flock -w ${LOCK_WAIT.toString()} 9 || { echo "another change of this host has held the lock for ${LOCK_WAIT.toString()} s" >&2; exit 75; }
-[ -e /proc/sys/net/netfilter/nf_conntrack_max ] || modprobe -q nf_conntrack || :`;
+/** The status of a script that found the lock taken. */
+export const BUSY = 75;
 
-export const UNLOCK = "flock -u 9";
+/** Whose the lock is, for those who wait. */
+const HOLDER = `"$LBS/holder"`;
 
-export const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
+/**
+ * The lock; the end of what others have left; and the module without which conntrack has no values. When the lock is
+ * taken and `wait` is 0, the answer is who has it.
+ */
+export const lockScript = (who: string, wait: number): string => `
+flock ${wait === 0 ? "-n" : `-w ${wait.toString()}`} 9 || { { cat ${RUN}/*/holder || echo somebody; } 2>/dev/null >&2; exit ${BUSY.toString()}; }
+printf "%s" ${quote(who)} >${HOLDER} 2>/dev/null
+${RECOVER}
+[ -e /proc/sys/net/netfilter/nf_conntrack_max ] || modprobe -q nf_conntrack || :
+`;
 
-/** A file's content as a here-document: nothing in it is expanded. */
+export const UNLOCK = `rm -f ${HOLDER}; flock -u 9`;
+
+export const lookScript = (who: string, wait: number, interest: Interest): string =>
+  `${lockScript(who, wait)}\n${snapshotScript(interest)}`;
+
+/** A file's content as a here-document: nothing in it is expanded. (cat tells of a full disk; printf does not.) */
 const file = (path: string, content: string): string => `cat >${path} <<"LBSHIELD_FILE" || exit 74
 ${content}
 LBSHIELD_FILE
@@ -26,79 +39,93 @@ LBSHIELD_FILE
 
 const nftFile = (lines: readonly Line[]): string => lines.map((line) => line.text).join("\n");
 
-/** A value and, when it is refused, the key and the kernel's word for it. */
-const set = (key: string, value: string): string =>
-  `{ printf "%s" ${quote(value)} >${sysctlPath(key)}; } 2>"$LBS/said" || { printf "%s: " ${quote(key)} >&2; sed "s/^.*: //" "$LBS/said" >&2; failed=1; }`;
+export interface Apply {
+  readonly transaction: string;
+  readonly label: string;
+  readonly plan: Plan;
+  readonly interest: Interest;
+  /** How long the change may wait to be confirmed, in seconds. */
+  readonly confirmWithin: number;
+}
 
-const writes = (some: readonly SysctlWrite[]): string =>
-  some.map((w) => `[ -n "$failed" ] || ${set(w.key, w.to)}`).join("\n");
-
-/** A file of the ledger before it is whole. */
-const NEXT = `${LEDGER}/next`;
-
-/** Folders that have become empty go: a host that was given back has nothing of ours. */
-const TIDY = `rmdir ${RESOURCES} ${ORIGINALS} ${LEDGER} 2>/dev/null || :`;
+/** How long the commands themselves may take, in seconds; a tool that hangs is ended then. */
+export const applyWithin = (confirmWithin: number): number => 4 * confirmWithin;
 
 /**
- * Writes the reverse first, then applies. The reverse lies in `$LBS/undo`, which the shell itself runs when the
- * connection ends before the change was kept.
+ * Everything that the change needs is on the host before it begins: the commands, their way back, the next ledger,
+ * synced. Then the guard watches, then the commands run, each noted before it is begun; then the host is read back.
  */
-export function applyScript(plan: Plan, sysctls: readonly string[]): string {
-  const { forward, reverse } = plan.nft;
+export function applyScript({ transaction, label, plan, interest, confirmWithin }: Apply): string {
+  const { steps, nft, ledger } = plan;
   return `
+rm -f "$LBS/applied" "$LBS/at" "$LBS/settle"
+: >"$LBS/pending" || exit 74
+${nft.forward.length === 0 ? "" : file('"$LBS/forward.nft"', nftFile(nft.forward)) + file('"$LBS/reverse.nft"', nftFile(nft.reverse))}
+${file('"$LBS/settle"', settleScript({ transaction, label, steps, ledgerEmpty: ledger.empty }))}
+${stageLedger(plan, transaction)}
+${armScript(applyWithin(confirmWithin))}
 failed=
-mkdir -p ${RESOURCES} ${ORIGINALS} || exit 74
-${file('"$LBS/forward.nft"', nftFile(forward))}
-${file('"$LBS/reverse.nft"', nftFile(reverse))}
-${file('"$LBS/undo"', undoSteps(plan))}
-${[...plan.ledger.keepOriginals].map(([key, value]) => replace(originalFile(key), value)).join("\n")}
-${warmScript(plan)}
-${writes(plan.sysctlBefore)}
-[ -n "$failed" ] || nft -f "$LBS/forward.nft" || failed=1
-[ -n "$failed" ] || touch "$LBS/applied"
-${cooledScript(plan)}
-${writes(plan.sysctlAfter)}
-if [ -n "$failed" ]; then ${runUndo} exit 71; fi
-( ${snapshotScript(sysctls)} ) || { ${runUndo} exit 71; }
+${steps.map(({ id, run }, i) => stepScript(i + 1, id, run)).join("\n")}
+if [ -n "$failed" ]; then sh "$LBS/settle" "$LBS"; exit 71; fi
+${deadlineIn(confirmWithin)} || { sh "$LBS/settle" "$LBS"; exit 74; }
+( ${snapshotScript(interest)} ) || { sh "$LBS/settle" "$LBS"; exit 71; }
 `;
 }
 
-/** By a new file and a rename, so that a reader sees the old or the new. (cat tells of a full disk; printf does not.) */
-const replace = (path: string, content: string): string =>
-  `[ -n "$failed" ] || { cat >${NEXT} && mv ${NEXT} ${quote(path)}; } <<"LBSHIELD_FILE" || failed=1
-${content}
-LBSHIELD_FILE`;
+const stepScript = (n: number, id: string, run: string): string => `[ -n "$failed" ] || {
+echo ${n.toString()} >"$LBS/at" && {
+${run}
+}
+} 2>"$LBS/said" || { failed=1; printf "@@failed %s\\n" ${quote(id)}; cat "$LBS/said" >&2; }`;
 
-function undoSteps(plan: Plan): string {
-  const back = [...plan.sysctlBefore, ...plan.sysctlAfter].toReversed();
-  return `undone=
-${unwarmScript(plan)}
-[ ! -e "$LBS/applied" ] || nft -f "$LBS/reverse.nft" || undone=no
-${back.map(restore).join("\n")}
-rm -f ${[...plan.ledger.keepOriginals.keys()].map((key) => quote(originalFile(key))).join(" ")} "$LBS/undo"
-rm -f ${NEXT}
-${TIDY}
-[ -z "$undone" ]`;
+/** A full disk is found here, before anything has changed. */
+function stageLedger({ ledger }: Plan, transaction: string): string {
+  if (ledger.empty) return `rm -f ${NEXT}`;
+  return `${file('"$LBS/head"', ledgerHead(transaction))}${file('"$LBS/gone"', ["", ...goneLines(ledger)].join("\n"))}${file('"$LBS/new"', newLines(ledger).join("\n"))}
+mkdir -p ${FOLDER} || exit 74
+{ cat "$LBS/head" && { [ ! -e ${LEDGER} ] || awk -F"\\t" '
+  FNR == NR { gone[$1 FS $2]; next }
+  FNR > 1 && !(($1 FS $2) in gone)' "$LBS/gone" ${LEDGER}; } && cat "$LBS/new"; } >${NEXT} &&
+  { sync ${NEXT} || sync; } || { rm -f ${NEXT}; rmdir ${FOLDER} 2>/dev/null; exit 74; }
+`;
 }
 
-/** A value that was not written yet is left alone: the kernel may have refused it. */
-const restore = ({ key, from }: SysctlWrite): string =>
-  `[ "$(cat ${sysctlPath(key)})" = ${quote(from)} ] || printf "%s" ${quote(from)} >${sysctlPath(key)} || undone=no`;
+/** The read-back was not as it should be: back to how it was. */
+export const undoScript = (): string => `sh "$LBS/settle" "$LBS"; ${UNLOCK}`;
 
-const runUndo = `if ( . "$LBS/undo" ); then echo @@undone; else echo @@undo-failed; fi; rm -f "$LBS/undo" "$LBS/applied";`;
-
-export const undoScript = (): string => `${runUndo} ${UNLOCK}`;
-
-/** The change stands: the ledger says so, and nothing is left to undo. */
-export function keepScript({ ledger }: Plan): string {
-  const drops = ledger.dropOriginals.map((key) => quote(originalFile(key)));
+/**
+ * The change stands, from the rename on. It may come over another connection than the change did: `folder` is that of
+ * the shell which holds the lock. When the host was quicker and has undone it, its reason is the answer.
+ */
+export const confirmScript = (folder: string, asked: Asked, unlock: boolean): string => {
+  const at = quote(folder);
   return `
-failed=
-${ledger.write.map((record) => replace(recordFile(record.name), printRecord(record))).join("\n")}
-${ledger.remove.map((name) => `[ -n "$failed" ] || rm -f ${quote(recordFile(name))} || failed=1`).join("\n")}
-if [ -n "$failed" ]; then ${runUndo} ${UNLOCK}; exit 74; fi
-rm -f ${drops.join(" ")} "$LBS/undo" "$LBS/applied"
-${TIDY}
+if mv ${at}/open ${at}/confirmed 2>/dev/null; then sh ${at}/settle ${at}; else ${askScript(asked)} fi
+${unlock ? UNLOCK : ""}
+`;
+};
+
+/** What became of a transaction: `@@kept`, the host's reason for undoing it, or nothing when it was restarted since. */
+const askScript = ({ transaction, ledgerEmpty }: Asked): string => `
+if [ -e ${UNDONE}/${transaction} ]; then
+  echo @@late; cat ${UNDONE}/${transaction}; rm -f ${UNDONE}/${transaction}; rmdir ${UNDONE} 2>/dev/null
+elif ${ledgerEmpty ? `[ ! -e ${LEDGER} ]` : `[ -e ${LEDGER} ] && read -r head <${LEDGER} && [ "$head" = ${quote(ledgerHead(transaction))} ]`}; then echo @@kept
+else echo @@unknown; fi
+`;
+
+export interface Asked {
+  readonly transaction: string;
+  readonly ledgerEmpty: boolean;
+}
+
+/** Waits until the transaction is over, one way or the other. */
+export const outcomeScript = (who: string, asked: Asked, wait: number): string => `
+flock -w ${wait.toString()} 9 || exit ${BUSY.toString()}
+printf "%s" ${quote(who)} >${HOLDER} 2>/dev/null
+for left in ${RUN}/*/; do
+  left=\${left%/}
+  [ "$left" = "$LBS" ] || [ ! -e "$left/settle" ] || sh "$left/settle" "$left" "the connection was lost" >/dev/null
+done
+${askScript(asked)}
 ${UNLOCK}
 `;
-}

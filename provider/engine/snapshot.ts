@@ -1,9 +1,11 @@
 /** One look at a host: exactly what is needed to plan, in one command. */
+import { type Element, type NftObject, type NftObjects, byId } from "../kernel/nftables/objects";
 import { parseTables } from "../kernel/nftables/listing";
-import { type NftObjects, byId } from "../kernel/nftables/objects";
-import { canonicalValue } from "../kernel/sysctl/sysctl";
+import { type Wanted, sysctlsOf, toolsOf } from "../kernel/object";
+import { canonicalValue, sysctlPath } from "../kernel/sysctl/sysctl";
+import { TOOLS, type ToolObject, type ToolObjects, ofTool, toolId } from "../kernel/tools";
 import { TABLE } from "./desired";
-import { type LedgerRecord, ORIGINALS, RESOURCES, originalKey, parseRecord } from "./ledger";
+import { LEDGER, type Ledger, type RecordCache, parseLedger } from "./ledger";
 
 /** The part of a snapshot that resources read. */
 export interface Observed {
@@ -11,60 +13,132 @@ export interface Observed {
   readonly nft: NftObjects;
   /** Values by dotted key; what the host does not have is absent. */
   readonly sysctl: ReadonlyMap<string, string>;
+  /** Rules, routes, IPVS and modules, as far as they were asked for. */
+  readonly objects: ToolObjects;
 }
 
-export interface Snapshot extends Observed {
-  readonly records: readonly LedgerRecord[];
-  readonly originals: ReadonlyMap<string, string>;
+export interface Snapshot extends Observed, Ledger {
+  readonly session: SessionFacts;
+  /** Changes that the host has undone by itself since somebody last asked, in its words. */
+  readonly undone: readonly string[];
 }
+
+/** What the host says of our own session. */
+export interface SessionFacts {
+  /** The shell's folder. */
+  readonly folder: string;
+  /** The address and port by which we came in; absent when not over SSH. */
+  readonly entry?: { readonly address: string; readonly port: number };
+}
+
+/** What a look must cover: values and objects. */
+export interface Interest {
+  readonly sysctls: ReadonlySet<string>;
+  readonly objects: readonly ToolObject[];
+}
+
+export const interestOf = (wanted: readonly Wanted[]): Interest => ({
+  sysctls: new Set(sysctlsOf(wanted).map((s) => s.key)),
+  objects: [...new Map(toolsOf(wanted).map((o) => [toolId(o), o])).values()],
+});
+
+export const covers = (a: Interest, b: Interest): boolean => {
+  const ids = new Set(a.objects.map(toolId));
+  return [...b.sysctls].every((key) => a.sysctls.has(key)) && b.objects.every((o) => ids.has(toolId(o)));
+};
+
+export const union = (...interests: readonly Interest[]): Interest => ({
+  sysctls: new Set(interests.flatMap((i) => [...i.sysctls])),
+  objects: [...new Map(interests.flatMap((i) => i.objects.map((o) => [toolId(o), o]))).values()],
+});
 
 /**
- * The shell commands of a snapshot. `nft -t list ruleset` and not `list table`: the latter loads every element of every
- * set even with -t (600 MB and 10 s with a set of a million). The small sets and maps are then listed by name, one at a
- * time: nft 1.0.6 loads only one of several that are listed in one run. Values that somebody claimed are shown as well: their originals name them.
+ * The shell commands of a snapshot. Values that somebody claimed are shown as well: the ledger names them.
  */
-export function snapshotScript(sysctls: readonly string[]): string {
+export function snapshotScript({ sysctls, objects }: Interest): string {
+  const paths = [...sysctls].map((key) => `${key}\t${sysctlPath(key)}`).join("\n");
+  const tools = TOOLS.flatMap((tool) => {
+    const some = [...ofTool(tool, objects).values()];
+    return some.length === 0 ? [] : [`echo @@tool-${tool.name}`, `{ ${tool.look(some)}\n} || exit`];
+  });
   return `
 command -v nft >/dev/null || { echo "nft: not found" >&2; exit 127; }
-listing=$(nft -t list ruleset) || exit
-printf "@@nft\\n%s\\n" "$listing"
-printf "%s\\n" "$listing" | awk '
-  /^table / { ours = ($0 == "table ${TABLE.family} ${TABLE.name} {") }
-  ours && /^\\t(set|map) / { print $1, $2 }' | while read -r kind name; do
-  nft list "$kind" ${TABLE.family} ${TABLE.name} "$name" || exit
-done || exit
+printf "@@session\\n%s\\t%s\\n" "$LBS" "$LBSSH"
+echo @@nft
+tables=$(nft list tables) || exit
+case "
+$tables
+" in *"
+table ${TABLE.family} ${TABLE.name}
+"*) nft list table ${TABLE.family} ${TABLE.name} || exit ;; esac
 echo @@sysctl
 { cat <<"LBSHIELD_KEYS"
-${sysctls.join("\n")}
+${paths}
 LBSHIELD_KEYS
-ls ${ORIGINALS} 2>/dev/null
-} | while read -r key; do
-  path=/proc/sys/$(printf "%s" "$key" | tr . /)
+[ ! -e ${LEDGER} ] || awk -F"\\t" '$1 == "original" { path = $2; if (path !~ "^/") { gsub("[.]", "\\001", path); gsub("/", ".", path); gsub("\\001", "/", path); path = "/proc/sys/" path } print $2 "\\t" path }' ${LEDGER}
+} | while IFS="	" read -r key path; do
   if [ -n "$key" ] && [ -r "$path" ]; then printf "%s\\t" "$key"; cat "$path" || exit; fi
 done || exit
+${tools.join("\n")}
 echo @@ledger
-[ ! -d ${RESOURCES} ] || find ${RESOURCES} -type f -exec cat {} + || exit
-echo @@original
-for file in ${ORIGINALS}/*; do [ ! -f "$file" ] || { printf "%s\\t" "\${file##*/}"; cat "$file" && echo; } || exit; done
+[ ! -e ${LEDGER} ] || cat ${LEDGER} || exit
 echo @@end
 `;
 }
 
-export function parseSnapshot(text: string): Snapshot {
-  const sections = new Map(
-    text
-      .split(/^@@/m)
-      .slice(1)
-      .map((part): [string, string] => [part.slice(0, part.indexOf("\n")), part.slice(part.indexOf("\n") + 1)]),
-  );
-  if (!sections.has("end")) throw new Error("the host's answer ends in the middle");
-  const lines = (section: string) => (sections.get(section) ?? "").split("\n").filter((line) => line !== "");
-  const pairs = (section: string) =>
-    new Map(lines(section).map((l): [string, string] => [l.slice(0, l.indexOf("\t")), l.slice(l.indexOf("\t") + 1)]));
+/** Looks at one host again and again: what did not change need not be read again. */
+export class Reader {
+  private readonly records: RecordCache = new Map();
+  private readonly blocks = new Map<string, readonly NftObject[]>();
+  private readonly elements = new Map<string, Element>();
+
+  parse(text: string): Snapshot {
+    const sections = new Map(
+      text
+        .split(/^@@/m)
+        .slice(1)
+        .map((part): [string, string] => [part.slice(0, part.indexOf("\n")), part.slice(part.indexOf("\n") + 1)]),
+    );
+    if (!sections.has("end")) throw new Error("the host's answer ends in the middle");
+    const lines = (section: string) => (sections.get(section) ?? "").split("\n").filter((line) => line !== "");
+    const sysctls = lines("sysctl").map((l): [string, string] => {
+      const tab = l.indexOf("\t");
+      return [l.slice(0, tab), canonicalValue(l.slice(tab + 1))];
+    });
+    const tools = TOOLS.flatMap((tool) => tool.parse(sections.get(`tool-${tool.name}`) ?? ""));
+    return {
+      nft: byId(parseTables(sections.get("nft") ?? "", TABLE.family, TABLE.name, this)),
+      sysctl: new Map(sysctls),
+      objects: new Map(tools.map((o) => [toolId(o), o])),
+      session: sessionFacts(lines("session")[0] ?? ""),
+      undone: lines("undone"),
+      ...parseLedger(sections.get("ledger") ?? "", this.records),
+    };
+  }
+
+  block(text: string, parse: () => readonly NftObject[]): readonly NftObject[] {
+    return remember(this.blocks, text, parse);
+  }
+
+  element(text: string, parse: () => Element): Element {
+    return remember(this.elements, text, parse);
+  }
+}
+
+function remember<T>(cache: Map<string, T>, key: string, make: () => T): T {
+  const known = cache.get(key);
+  if (known !== undefined) return known;
+  const made = make();
+  cache.set(key, made);
+  return made;
+}
+
+/** `FOLDER <tab> CLIENT PORT SERVER PORT`: sshd's SSH_CONNECTION. */
+function sessionFacts(line: string): SessionFacts {
+  const [folder = "", ssh = ""] = line.split("\t");
+  const [, , address, port] = ssh.split(" ");
   return {
-    nft: byId(parseTables(sections.get("nft") ?? "", TABLE.family, TABLE.name)),
-    sysctl: new Map([...pairs("sysctl")].map(([key, value]) => [key, canonicalValue(value)])),
-    records: lines("ledger").map(parseRecord),
-    originals: new Map([...pairs("original")].map(([file, value]) => [originalKey(file), value])),
+    folder,
+    ...(address && port ? { entry: { address: address.replace(/^::ffff:/, ""), port: Number(port) } } : {}),
   };
 }

@@ -1,26 +1,42 @@
 /**
- * The changes of one host, under a lock: look, plan, apply with the reverse at hand, read back, then keep or undo. Three
- * round trips, whatever the size of the change. The dead-man guard (a host that undoes by itself when nobody confirms)
- * takes its place between apply and keep.
+ * The changes of one host: under a lock, look, plan, apply with the way back at hand, read back, then confirm or undo.
+ * Three round trips, whatever the size of the change; the host undoes by itself what nobody confirms.
  */
-import { HostError } from "../errors";
+import { randomBytes } from "node:crypto";
+import { hostname } from "node:os";
+
+import { HostError, messageOf } from "../errors";
 import { type Reply, type Shell } from "../host/shell";
 import { type Line } from "../kernel/nftables/script";
-import { sysctlsOf } from "../kernel/object";
-import { type Layout, ownerOf } from "./desired";
+import { sysctlsOf, toolsOf } from "../kernel/object";
+import { TOOLS, toolId } from "../kernel/tools";
+import { type Layout, ownerOf, stackOf } from "./desired";
 import {
   type Change,
   Conflict,
+  Draft,
+  NFT_STEP,
   type Plan,
-  after,
   differences,
   isEmpty,
   overlappingOwner,
-  planBetween,
+  planOf,
   takenBy,
 } from "./plan";
-import { LOCK, UNLOCK, applyScript, keepScript, undoScript } from "./script";
-import { type Snapshot, parseSnapshot, snapshotScript } from "./snapshot";
+import { type Guard, mustProve } from "./reach";
+import {
+  type Asked,
+  BUSY,
+  LOCK_WAIT,
+  UNLOCK,
+  applyScript,
+  applyWithin,
+  confirmScript,
+  lookScript,
+  outcomeScript,
+  undoScript,
+} from "./script";
+import { type Interest, Reader, type Snapshot, covers, interestOf, snapshotScript, union } from "./snapshot";
 
 export interface Outcome {
   /** What the host showed after the change, or before when there was nothing to do. */
@@ -29,118 +45,405 @@ export interface Outcome {
   readonly changed: boolean;
 }
 
+/** How a change is to be made safe; of several in a batch, the most careful wins. */
+export interface Care {
+  readonly guard: Guard;
+  /** How long a change waits for its confirmation, in seconds. */
+  readonly confirmWithin: number;
+}
+
+export const DEFAULT_CARE: Care = { guard: "auto", confirmWithin: 30 };
+
+export interface Request {
+  readonly change: Change;
+  readonly care?: Care;
+  /** Hears of what takes long or is out of the ordinary. */
+  readonly tell?: Tell;
+}
+
+export type Tell = (message: string, severity: "status" | "warning") => void;
+
+/** The way to a host: the shell in use, and another one over a connection of its own. */
+export interface Link {
+  shell(): Promise<Shell>;
+  another(seconds: number): Promise<Shell>;
+  /** Goes on with this one; the one before is closed. */
+  adopt(shell: Shell): void;
+}
+
 /** A look at the host, without the lock. */
-export async function readHost(shell: Shell, sysctls: readonly string[]): Promise<Snapshot> {
-  const reply = await shell.run(snapshotScript(sysctls));
+export async function readHost(shell: Shell, interest: Interest, reader = new Reader()): Promise<Snapshot> {
+  const reply = await shell.run(snapshotScript(interest), "read");
   if (reply.code !== 0) throw toolError({ tried: "read", host: shell.host }, reply);
-  return parseSnapshot(reply.stdout);
+  return reader.parse(reply.stdout);
+}
+
+/** How long the lock is kept from batch to batch, in milliseconds: others wait for it. */
+const LEASE = 20_000;
+
+interface Known {
+  readonly shell: Shell;
+  readonly snapshot: Snapshot;
+  readonly interest: Interest;
+  /** When the lock was taken. */
+  readonly since: number;
 }
 
 /**
- * Many changes as one transaction. A change that cannot be (a conflict, an object that the kernel refuses) is left out
- * and fails alone; the others stand. The results are in the order of the changes.
+ * The transactions of a session. While more is waiting, the lock is kept, and what the one before has read back is
+ * where the next begins.
  */
-export async function changeHost(
-  shell: Shell,
-  changes: readonly Change[],
-  layouts: readonly Layout[],
-): Promise<PromiseSettledResult<Outcome>[]> {
-  const batch = new Batch(shell, changes);
-  const sysctls = [...new Set(changes.flatMap(keysOf))];
-  const look = await shell.run(`${LOCK}\n${snapshotScript(sysctls)}`);
-  if (look.code !== 0) {
-    await shell.run(UNLOCK);
-    return batch.failAll((what) => toolError(what, look));
+export class Transactions {
+  /** What the host is, as long as this shell holds the lock. */
+  private known: Known | undefined;
+
+  constructor(
+    private readonly link: Link,
+    private readonly layouts: readonly Layout[],
+    private readonly reader: Reader,
+  ) {}
+
+  /**
+   * Many changes as one transaction. A change that cannot be (a conflict, an object that the kernel refuses) is left
+   * out and fails alone; the others stand. The results are in the order of the requests.
+   */
+  async run(requests: readonly Request[], more: () => boolean): Promise<PromiseSettledResult<Outcome>[]> {
+    const shell = await this.link.shell();
+    const batch = new Batch(shell.host, requests);
+    if (this.known?.shell !== shell) this.known = undefined;
+    try {
+      await this.work(shell, batch, more);
+    } catch (error) {
+      this.known = undefined;
+      batch.failAll((what) => lostError(what, error));
+    }
+    return batch.settled();
   }
-  const before = parseSnapshot(look.stdout);
-  for (;;) {
-    const plan = planBetween(before, batch.fold(before, layouts));
-    if (isEmpty(plan)) {
-      await shell.run(UNLOCK);
-      return batch.keepAll({ seen: before, changed: false });
-    }
-    const applied = await shell.run(applyScript(plan, sysctls));
-    if (applied.code !== 0) {
-      const guilty = undoFailed(applied) ? [] : batch.guilty(applied, plan);
-      if (guilty.length > 0) {
-        batch.fail(guilty, (what) => applyError(what, applied, plan, before));
-        continue;
+
+  private async work(shell: Shell, batch: Batch, more: () => boolean): Promise<void> {
+    const release = async (): Promise<void> => {
+      if (this.mayKeep(more)) return;
+      this.known = undefined;
+      await shell.run(UNLOCK, "unlock");
+    };
+    const looked = await this.look(shell, batch);
+    if (!looked) return;
+    const { snapshot: before, interest } = looked;
+    for (;;) {
+      const draft = batch.fold(before, this.layouts);
+      const plan = planOf(draft);
+      if (isEmpty(plan)) {
+        batch.keepAll({ seen: before, changed: false });
+        return release();
       }
-      await shell.run(UNLOCK);
-      return batch.failAll((what) => applyError(what, applied, plan, before));
+      const transaction = randomBytes(8).toString("hex");
+      const asked: Asked = { transaction, ledgerEmpty: plan.ledger.empty };
+      const care = batch.care();
+      let applied: Reply;
+      try {
+        const { confirmWithin } = care;
+        const script = applyScript({ transaction, label: batch.label(), plan, interest, confirmWithin });
+        applied = await shell.run(script, "apply", applyWithin(confirmWithin) + SLACK);
+      } catch (error) {
+        return this.resolve(batch, asked, care, error);
+      }
+      if (applied.code !== 0) {
+        const guilty = undoFailed(applied) ? [] : batch.guilty(applied, plan);
+        if (guilty.length > 0) {
+          batch.fail(guilty, (what) => applyError(what, applied, plan, before));
+          continue;
+        }
+        this.known = undefined;
+        await shell.run(UNLOCK, "unlock");
+        if (failedStep(applied) !== undefined && batch.splits() && !undoFailed(applied))
+          return this.halves(batch, more);
+        batch.failAll((what) => applyError(what, applied, plan, before));
+        return;
+      }
+      // The ledger is turned over when the change is confirmed: until then the host shows the old one.
+      const { records, originals } = draft;
+      const seen = { ...this.reader.parse(applied.stdout), transaction, records, originals };
+      const wrong = differences(plan, seen);
+      if (wrong.length > 0) {
+        this.known = undefined;
+        try {
+          const undo = await shell.run(undoScript(), "undo");
+          batch.failAll((what) => readBackError(what, wrong, undo));
+        } catch (error) {
+          await this.resolve(batch, asked, care, error);
+        }
+        return;
+      }
+      const proof = mustProve(care.guard, plan, before.nft, seen.session);
+      const keep = !proof && this.mayKeep(more);
+      this.known = keep ? { shell, snapshot: seen, interest, since: this.known?.since ?? Date.now() } : undefined;
+      return this.confirm(shell, batch, { asked, care, seen, proof, unlock: !keep && !proof });
     }
-    const seen = parseSnapshot(applied.stdout);
-    const wrong = differences(plan, seen);
-    const last = await shell.run(wrong.length > 0 ? undoScript() : keepScript(plan));
-    if (wrong.length > 0) return batch.failAll((what) => readBackError(what, wrong, last));
-    if (last.code !== 0)
-      return batch.failAll((what) => new HostError({ ...what, reason: last.stderr, outcome: undoOutcome(last) }));
-    return batch.keepAll({ seen, changed: true });
+  }
+
+  private mayKeep(more: () => boolean): boolean {
+    return more() && Date.now() - (this.known?.since ?? Date.now()) < LEASE;
+  }
+
+  /** What the host is now, with the lock held; undefined when that has failed and all have been told. */
+  private async look(shell: Shell, batch: Batch): Promise<{ snapshot: Snapshot; interest: Interest } | undefined> {
+    const wanted = batch.interest();
+    if (this.known && covers(this.known.interest, wanted)) return this.known;
+    let interest = this.known ? union(this.known.interest, wanted) : wanted;
+    for (;;) {
+      const snapshot = await this.lookOnce(shell, batch, interest);
+      if (!snapshot) return undefined;
+      const all = union(interest, batch.recorded(snapshot));
+      if (covers(interest, all)) {
+        this.known = { shell, snapshot, interest, since: this.known?.since ?? Date.now() };
+        return this.known;
+      }
+      // The host knows of objects that the state does not: they must be looked at as well.
+      interest = all;
+    }
+  }
+
+  private async lookOnce(shell: Shell, batch: Batch, interest: Interest): Promise<Snapshot | undefined> {
+    const who = `${batch.label()}, from ${hostname()}`;
+    let look = await shell.run(lookScript(who, 0, interest), "look");
+    if (look.code === BUSY) {
+      batch.tell(`waiting: ${shell.host} is being changed by ${look.stderr.trim()}`, "status");
+      look = await shell.run(lookScript(who, LOCK_WAIT, interest), "look", LOCK_WAIT + SLACK);
+    }
+    if (look.code === BUSY)
+      batch.failAll(
+        (what) =>
+          new HostError({
+            ...what,
+            reason: `another change of this host has held the lock for ${LOCK_WAIT.toString()} s: ${look.stderr.trim()}`,
+            outcome: NOTHING_CHANGED,
+            remedy: "wait for it, or end it there; the lock is released when its connection ends",
+          }),
+      );
+    else if (look.code !== 0) {
+      await shell.run(UNLOCK, "unlock");
+      batch.failAll((what) => toolError(what, look));
+    } else {
+      const snapshot = this.reader.parse(look.stdout);
+      for (const line of snapshot.undone)
+        batch.tell(`${shell.host}: an earlier change was undone: ${tellUndone(line)}`, "warning");
+      return snapshot;
+    }
+    this.known = undefined;
+    return undefined;
+  }
+
+  /** Over the open connection, or over a new one, which then is the one in use. */
+  private async confirm(shell: Shell, batch: Batch, { asked, care, seen, proof, unlock }: Confirmation): Promise<void> {
+    let way = shell;
+    let reply: Reply;
+    try {
+      if (proof) way = await this.link.another(PROVE_WITHIN * care.confirmWithin);
+      reply = await way.run(confirmScript(seen.session.folder, asked, unlock), "confirm", care.confirmWithin + SLACK);
+    } catch (error) {
+      if (proof && way === shell) return this.cutOff(shell, batch, asked, care, error);
+      return this.resolve(batch, asked, care, error);
+    }
+    if (proof) this.link.adopt(way);
+    if (reply.stdout.includes("@@kept")) batch.keepAll({ seen, changed: true });
+    else {
+      this.known = undefined;
+      batch.failAll((what) => unconfirmedError(what, reply));
+    }
+  }
+
+  /** No new connection came about: the change is taken back at once where the open one still answers. */
+  private async cutOff(shell: Shell, batch: Batch, asked: Asked, care: Care, error: unknown): Promise<void> {
+    this.known = undefined;
+    batch.tell(`${shell.host} let nobody in after the change: it is undone`, "status");
+    const reason = `the change cut off the way to the host: ${messageOf(error)}`;
+    const undo = await shell.run(undoScript(), "undo").catch(() => undefined);
+    if (undo)
+      batch.failAll((what) => new HostError({ ...what, reason, outcome: undoOutcome(undo), ...CUT_REMEDY }, error));
+    else await this.resolve(batch, asked, care, error, reason, CUT_REMEDY.remedy);
+  }
+
+  /** The connection was lost while the change was under way: what became of it, the host knows. */
+  private async resolve(
+    batch: Batch,
+    asked: Asked,
+    care: Care,
+    error: unknown,
+    reason = messageOf(error),
+    remedy = "run the same command again",
+  ): Promise<void> {
+    this.known = undefined;
+    batch.tell(`the connection was lost: asking the host what became of the change`, "status");
+    const wait = applyWithin(care.confirmWithin) + RESOLVE_WITHIN;
+    try {
+      const shell = await this.link.another(wait);
+      this.link.adopt(shell);
+      const reply = await shell.run(outcomeScript(batch.label(), asked, wait), "outcome", wait + SLACK);
+      if (reply.stdout.includes("@@kept")) {
+        const seen = await readHost(shell, batch.interest(), this.reader);
+        batch.keepAll({ seen, changed: true });
+        return;
+      }
+      const undone = reply.stdout.split("@@late\n")[1]?.trim();
+      const outcome =
+        undone === undefined
+          ? "the change is gone with the host's restart, or was never begun; the host is as it was last confirmed"
+          : `undone by the host itself: ${tellUndone(undone)}`;
+      batch.failAll((what) => new HostError({ ...what, reason, outcome, remedy }, error));
+    } catch (again) {
+      batch.failAll(
+        (what) =>
+          new HostError(
+            {
+              ...what,
+              reason: `${reason}; and it could not be reached again within ${wait.toString()} s: ${messageOf(again)}`,
+              outcome: "the host undoes the change by itself when nobody confirms it; the next run shows what it did",
+              remedy: "is the host up? Then run the same command again",
+            },
+            error,
+          ),
+      );
+    }
+  }
+
+  /** The tool did not say whose fault it is: the halves are tried one after the other. */
+  private async halves(batch: Batch, more: () => boolean): Promise<void> {
+    for (const half of batch.halves()) batch.take(half, await this.run(half, more));
   }
 }
+
+interface Confirmation {
+  readonly asked: Asked;
+  readonly care: Care;
+  readonly seen: Snapshot;
+  readonly proof: boolean;
+  readonly unlock: boolean;
+}
+
+/** The part of the time to confirm in which a new connection must come about: the rest is for taking the change back. */
+const PROVE_WITHIN = 0.75;
+
+/** How much longer than it may take we wait for an answer, in seconds. */
+const SLACK = 30;
+
+/** How much longer than the change may take the host may take to undo and to answer again, in seconds. */
+const RESOLVE_WITHIN = 60;
 
 /** The changes of a transaction, and what became of each. */
 class Batch {
-  private readonly results = new Map<Change, PromiseSettledResult<Outcome>>();
+  private readonly results = new Map<Request, PromiseSettledResult<Outcome>>();
 
   constructor(
-    private readonly shell: Shell,
-    private readonly changes: readonly Change[],
+    private readonly host: string,
+    private readonly requests: readonly Request[],
   ) {}
 
-  private get open(): Change[] {
-    return this.changes.filter((c) => !this.results.has(c));
+  private get open(): Request[] {
+    return this.requests.filter((r) => !this.results.has(r));
+  }
+
+  /** Whose changes these are. */
+  label(): string {
+    const stacks = [...new Set(this.requests.map((r) => stackOf(nameOf(r))))].join(", ");
+    const count = this.requests.length;
+    return `${stacks} (${count === 1 ? "1 resource" : `${count.toString()} resources`})`;
+  }
+
+  care(): Care {
+    const cares = this.open.map((r) => r.care ?? DEFAULT_CARE);
+    const guards = cares.map((c) => c.guard);
+    return {
+      guard: guards.includes("always") ? "always" : guards.includes("auto") ? "auto" : "never",
+      confirmWithin: Math.max(...cares.map((c) => c.confirmWithin)),
+    };
+  }
+
+  tell(message: string, severity: "status" | "warning"): void {
+    const open = this.open;
+    // A warning is said once; a status belongs to all who wait.
+    for (const { tell } of severity === "warning" ? open.slice(0, 1) : open) tell?.(message, severity);
+  }
+
+  interest(): Interest {
+    return interestOf(this.open.flatMap(({ change }) => ("put" in change ? change.put.wanted : [])));
+  }
+
+  /** The objects that the host remembers of these resources. */
+  recorded({ records }: Snapshot): Interest {
+    const had = this.open.flatMap(({ change }) => namesOf(change).flatMap((name) => records.get(name)?.wanted ?? []));
+    return { sysctls: new Set(), objects: interestOf(had).objects };
   }
 
   /** The host after all that are still open, one on top of the other; those in conflict fail. */
-  fold(before: Snapshot, layouts: readonly Layout[]): Snapshot {
-    return this.open.reduce((now, change) => {
+  fold(before: Snapshot, layouts: readonly Layout[]): Draft {
+    const draft = new Draft(before, layouts);
+    for (const request of this.open) {
       try {
-        return after(change, now, layouts);
+        draft.enter(request.change);
       } catch (error) {
-        this.fail([change], (what) => conflict(what, error));
-        return now;
+        this.fail([request], (what) => conflict(what, error));
       }
-    }, before);
+    }
+    return draft;
   }
 
   /** Whose fault a refusal is: the change whose object or value the tool names. */
-  guilty(reply: Reply, plan: Plan): Change[] {
+  guilty(reply: Reply, plan: Plan): Request[] {
+    const id = failedStep(reply);
     const line = failedLine(reply.stderr, plan.nft.forward);
     const object = line === undefined ? undefined : plan.nft.target.get(line.id);
     const owner = object === undefined ? undefined : ownerOf(object);
-    const key = /^([a-z0-9_.-]+): /.exec(reply.stderr)?.[1];
-    return this.open.filter((c) => nameOf(c) === owner || (key !== undefined && keysOf(c).includes(key)));
+    return this.open.filter((r) => nameOf(r) === owner || (id !== undefined && idsOf(r).includes(id)));
   }
 
-  fail(changes: readonly Change[], reason: (what: What) => unknown): void {
-    for (const change of changes)
-      this.results.set(change, { status: "rejected", reason: reason(this.describe(change)) });
+  splits(): boolean {
+    return this.open.length > 1;
   }
 
-  failAll(reason: (what: What) => unknown): PromiseSettledResult<Outcome>[] {
+  halves(): Request[][] {
+    const { open } = this;
+    const middle = Math.ceil(open.length / 2);
+    return [open.slice(0, middle), open.slice(middle)];
+  }
+
+  take(requests: readonly Request[], results: readonly PromiseSettledResult<Outcome>[]): void {
+    for (const [i, request] of requests.entries()) {
+      const result = results[i];
+      if (result) this.results.set(request, result);
+    }
+  }
+
+  fail(requests: readonly Request[], reason: (what: What) => unknown): void {
+    for (const request of requests)
+      this.results.set(request, { status: "rejected", reason: reason(this.describe(request)) });
+  }
+
+  failAll(reason: (what: What) => unknown): void {
     this.fail(this.open, reason);
-    return this.settled();
   }
 
-  keepAll(value: Outcome): PromiseSettledResult<Outcome>[] {
-    for (const change of this.open) this.results.set(change, { status: "fulfilled", value });
-    return this.settled();
+  keepAll(value: Outcome): void {
+    for (const request of this.open) this.results.set(request, { status: "fulfilled", value });
   }
 
-  private settled(): PromiseSettledResult<Outcome>[] {
-    return this.changes.flatMap((change) => this.results.get(change) ?? []);
+  settled(): PromiseSettledResult<Outcome>[] {
+    return this.requests.flatMap((request) => this.results.get(request) ?? []);
   }
 
-  private describe(change: Change): What {
+  private describe({ change }: Request): What {
     const [tried, { label }] = "put" in change ? ["apply", change.put] : ["remove", change.remove];
-    return { tried, resource: label, host: this.shell.host };
+    return { tried, resource: label, host: this.host };
   }
 }
 
-const nameOf = (change: Change): string => ("put" in change ? change.put.name : change.remove.name);
+const nameOf = ({ change }: Request): string => ("put" in change ? change.put.name : change.remove.name);
 
-const keysOf = (change: Change): string[] => ("put" in change ? sysctlsOf(change.put.wanted).map((s) => s.key) : []);
+const namesOf = (change: Change): string[] =>
+  "put" in change ? [change.put.name, ...(change.was === undefined ? [] : [change.was])] : [change.remove.name];
+
+/** What a step of this change may be named by. */
+const idsOf = ({ change }: Request): string[] =>
+  "put" in change ? [...sysctlsOf(change.put.wanted).map((s) => s.key), ...toolsOf(change.put.wanted).map(toolId)] : [];
 
 interface What {
   readonly tried: string;
@@ -149,6 +452,12 @@ interface What {
 }
 
 const NOTHING_CHANGED = "nothing was changed";
+
+const CUT_REMEDY = {
+  remedy:
+    "something in this change catches the management connection (its address and port, or a value that all packets " +
+    "depend on): change it, or reach the host by another way",
+};
 
 /** The look failed: nothing has been written yet. */
 function toolError(what: What, reply: Reply): HostError {
@@ -166,11 +475,39 @@ function conflict(what: What, error: unknown): unknown {
   return new HostError({ ...what, reason: error.message, outcome: NOTHING_CHANGED, remedy: error.remedy }, error);
 }
 
-/** What nft said, in terms of our objects: it names a line of the script, and we know what each line is for. */
+/** The connection ended before anything was begun. */
+function lostError(what: What, error: unknown): unknown {
+  if (!(error instanceof HostError)) return error;
+  const { problem } = error;
+  return new HostError({ ...problem, ...what, reason: problem.reason, outcome: NOTHING_CHANGED }, error);
+}
+
+/** `undone <tab> WHOSE <tab> WHY` */
+function tellUndone(line: string): string {
+  const [word = "", label = "", why = ""] = line.split("\t");
+  return `${label}: ${why}${word === "undo-failed" ? "; AND THE UNDO FAILED: compare the host with its last declaration" : ""}`;
+}
+
+function unconfirmedError(what: What, reply: Reply): HostError {
+  const undone = reply.stdout.split("@@late\n")[1]?.trim();
+  const why = undone === undefined ? reply.stderr.trim() : tellUndone(undone);
+  return new HostError({
+    ...what,
+    reason: `the change could not be confirmed: ${why === "" ? "the host has given it up" : why}`,
+    outcome: undoOutcome(reply),
+    remedy: `${CUT_REMEDY.remedy}. Or was the host slow? Then run the same command again, with a longer confirmTimeout`,
+  });
+}
+
+const failedStep = (reply: Reply): string | undefined => /^@@failed (.*)$/m.exec(reply.stdout)?.[1];
+
+/** What the tool said, in terms of our objects: nft names a line of the script, and we know what each line is for. */
 function applyError(what: What, reply: Reply, plan: Plan, before: Snapshot): HostError {
-  const outcome = undoOutcome(reply);
+  const step = failedStep(reply);
+  // Before the first step there is nothing to undo.
+  const outcome = step === undefined && !reply.stdout.includes("@@undo") ? NOTHING_CHANGED : undoOutcome(reply);
   const said = firstError(reply.stderr);
-  const line = failedLine(reply.stderr, plan.nft.forward);
+  const line = step === NFT_STEP ? failedLine(reply.stderr, plan.nft.forward) : undefined;
   const object = line === undefined ? undefined : plan.nft.target.get(line.id);
   if (reply.stderr.includes("File exists") && object?.kind === "element") {
     const owner = overlappingOwner(object, before.nft);
@@ -179,22 +516,23 @@ function applyError(what: What, reply: Reply, plan: Plan, before: Snapshot): Hos
       return new HostError({ ...what, reason: `${taken.message}\n${said}`, outcome, remedy: taken.remedy });
     }
   }
-  const at = line === undefined ? "" : `${line.id}: `;
-  const remedy = applyRemedy(reply.stderr, line);
+  const id = line?.id ?? (step === NFT_STEP ? undefined : step);
+  const remedy = applyRemedy(reply.stderr, line, id);
   return new HostError({
     ...what,
-    reason: `${at}${said}`,
+    reason: `${id === undefined ? "" : `${id}: `}${said}`,
     outcome,
     ...(remedy === undefined ? {} : { remedy }),
   });
 }
 
-function applyRemedy(said: string, line: Line | undefined): string | undefined {
+function applyRemedy(said: string, line: Line | undefined, id: string | undefined): string | undefined {
   if (line?.text.includes(" synproxy ") && /No such file or directory|not supported/i.test(said))
     return "this kernel has no SYNPROXY: it needs CONFIG_NFT_SYNPROXY (module nft_synproxy, Linux 5.3 or later)";
+  if (said.includes('No space left on device')) return "make room on the host: /run and /var/lib/lbshield must be writable";
   if (/Read-only file system|Permission denied/.test(said))
     return "the value is read-only here: in a container or network namespace it belongs to the machine outside";
-  return undefined;
+  return id === undefined ? undefined : TOOLS.map((tool) => tool.remedy(said)).find((remedy) => remedy !== undefined);
 }
 
 /** nft stumbles over the rest of a file once it has met an error: the first one, with its line and mark, tells all. */

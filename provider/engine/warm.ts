@@ -4,42 +4,50 @@
  * change first of all. So conntrack is woken with tcp_loose=1, a second before: what sends a packet meanwhile is taken
  * up. (Measured: without it 4 of 4 connections broke, and the session froze for good.)
  */
+import { type Line } from "../kernel/nftables/script";
+import { type Step } from "../kernel/step";
 import { sysctlPath } from "../kernel/sysctl/sysctl";
 import { TABLE_REF } from "./desired";
-import { type Plan } from "./plan";
 
 const LOOSE = sysctlPath("net.netfilter.nf_conntrack_tcp_loose");
 const COUNT = sysctlPath("net.netfilter.nf_conntrack_count");
 const CHAIN = `${TABLE_REF} warm`;
+const ID = "conntrack";
 
 /** Only the first rules of a host wake it; conntrack that tracks anything, our own session at least, is awake. */
-const wakes = ({ nft }: Plan): boolean => {
-  const table = nft.forward.filter((line) => line.id === "table").map((line) => line.text);
+const wakes = (forward: readonly Line[]): boolean => {
+  const table = forward.filter((line) => line.id === "table").map((line) => line.text);
   return table.length === 1 && table[0]?.startsWith("add ") === true;
 };
 
 /** Before the values and rules. A line to descriptor 8 is a packet of our own session. */
-export const warmScript = (plan: Plan): string =>
-  wakes(plan)
-    ? `if [ "$(cat ${COUNT})" = 0 ] && cat ${LOOSE} >"$LBS/loose" && echo 1 >${LOOSE}; then
-  nft "add table ${TABLE_REF}; add chain ${CHAIN} { type filter hook prerouting priority -199 ; }; add rule ${CHAIN} ct state new" || failed=1
+export const warmStep = (forward: readonly Line[]): Step[] =>
+  wakes(forward)
+    ? [
+        {
+          id: ID,
+          run: `( if [ "$(cat ${COUNT})" = 0 ] && cat ${LOOSE} >"$LBS/loose" && echo 1 >${LOOSE}; then
+  nft "add table ${TABLE_REF}; add chain ${CHAIN} { type filter hook prerouting priority -199 ; }; add rule ${CHAIN} ct state new" || exit 1
   echo >&8
   sleep 1
   cat "$LBS/loose" >${LOOSE}
-fi`
-    : "";
+fi )`,
+          back: `if [ -e "$LBS/loose" ]; then
+  cat "$LBS/loose" >${LOOSE}
+  [ -e "$LBS/applied" ] || nft "add table ${TABLE_REF}; delete table ${TABLE_REF}"
+fi`,
+        },
+      ]
+    : [];
 
 /** After the rules, which keep conntrack awake from now on. */
-export const cooledScript = (plan: Plan): string =>
-  wakes(plan)
-    ? `[ ! -e "$LBS/loose" ] || [ -n "$failed" ] || { nft "flush chain ${CHAIN}; delete chain ${CHAIN}" && rm "$LBS/loose"; } || failed=1`
-    : "";
-
-/** The way back, before anything else: wherever the change was cut off. */
-export const unwarmScript = (plan: Plan): string =>
-  wakes(plan)
-    ? `if [ -e "$LBS/loose" ]; then
-  cat "$LBS/loose" >${LOOSE}; rm "$LBS/loose"
-  [ -e "$LBS/applied" ] || nft "add table ${TABLE_REF}; delete table ${TABLE_REF}" || undone=no
-fi`
-    : "";
+export const cooledStep = (forward: readonly Line[]): Step[] =>
+  wakes(forward)
+    ? [
+        {
+          id: ID,
+          run: `[ ! -e "$LBS/loose" ] || { nft "flush chain ${CHAIN}; delete chain ${CHAIN}" && rm "$LBS/loose"; }`,
+          back: ":",
+        },
+      ]
+    : [];

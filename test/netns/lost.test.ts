@@ -2,9 +2,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { type Declaration } from "../../provider/engine/desired";
-import { after, planBetween } from "../../provider/engine/plan";
-import { LOCK, applyScript } from "../../provider/engine/script";
-import { parseSnapshot, snapshotScript } from "../../provider/engine/snapshot";
+import { Draft, planOf } from "../../provider/engine/plan";
+import { applyScript, lookScript } from "../../provider/engine/script";
+import { Reader, interestOf } from "../../provider/engine/snapshot";
 import { type Shell } from "../../provider/host/shell";
 import { openSsh } from "../../provider/host/ssh";
 import { LAYOUTS } from "../../provider/resources/layout";
@@ -31,7 +31,7 @@ afterAll(async () => {
 function declare(stack: string): Declaration {
   const name = `synproxy/${stack}/web`;
   const match = { destinations: [lab.host(1).vip()], ports: [80, "90-99"] };
-  const compiled = SYNPROXY_RULE.compile(name, SYNPROXY_RULE.model.parse({ chain: "input", match }));
+  const compiled = SYNPROXY_RULE.compile(`${name}/`, SYNPROXY_RULE.model.parse({ chain: "input", match }));
   return { name, label: `SynproxyRule web (${stack})`, ...compiled };
 }
 
@@ -41,34 +41,44 @@ const open = (): Promise<Shell> => {
   return openSsh([{ host: address, port: 22, user, hostKey, credentials, dialErrorLimit: 1, perDialTimeout: 5 }]);
 };
 
-/** Takes the lock and applies the rule, but does not keep it. */
-async function applyOnly(shell: Shell): Promise<void> {
-  const keys = rule.wanted.flatMap(({ object }) => (object.kind === "sysctl" ? [object.key] : []));
-  const look = await shell.run(`${LOCK}\n${snapshotScript(keys)}`);
-  const now = parseSnapshot(look.stdout);
-  const plan = planBetween(now, after({ put: rule }, now, LAYOUTS));
-  expect(await shell.run(applyScript(plan, keys))).toMatchObject({ code: 0 });
+/** Takes the lock and applies the rule, but does not confirm it. */
+async function applyOnly(shell: Shell, confirmWithin = 30): Promise<void> {
+  const interest = interestOf(rule.wanted);
+  const look = await shell.run(lookScript("a test", 0, interest));
+  expect(look).toMatchObject({ code: 0 });
+  const draft = new Draft(new Reader().parse(look.stdout), LAYOUTS);
+  draft.enter({ put: rule });
+  const script = applyScript({ transaction: "t1", label: "a test", plan: planOf(draft), interest, confirmWithin });
+  expect(await shell.run(script)).toMatchObject({ code: 0 });
   expect(await lab.fingerprint(1)).not.toBe(before);
 }
 
-/** Waits until the host is as it was, for at most five seconds. */
-async function expectUndone(): Promise<void> {
-  for (let i = 0; i < 50 && (await lab.fingerprint(1)) !== before; i++) await sleep(100);
+/** Waits until the host is as it was, for at most ten seconds, and takes the note that says why. */
+async function expectUndone(why?: RegExp): Promise<void> {
+  const look = () => lab.exec(1, "cat /run/lbshield/outcomes/* 2>/dev/null; [ ! -e /run/lbshield/*/open ]");
+  for (let i = 0; i < 100 && ((await look()).stdout === "") === (why !== undefined); i++) await sleep(100);
+  if (why) expect((await look()).stdout).toMatch(why);
+  await lab.exec(1, "rm -rf /run/lbshield/outcomes; rmdir /run/lbshield");
   expect(await lab.fingerprint(1)).toBe(before);
 }
+
+/** Confirmed over the open connection. */
+const SAME_WAY = { care: { guard: "never", confirmWithin: 30 } } as const;
+
+const ENDED = /^undone\ta test\tthe connection ended before the change was confirmed$/m;
 
 test("the connection is closed", async () => {
   const shell = await open();
   await applyOnly(shell);
   shell.close();
-  await expectUndone();
+  await expectUndone(ENDED);
 });
 
 test("the host's sshd ends the session", async () => {
   const shell = await open();
   await applyOnly(shell);
   await lab.exec(1, "pkill -f '[s]shd: root@notty'");
-  await expectUndone();
+  await expectUndone(ENDED);
   expect(shell.alive).toBe(false);
   await expect(shell.run("true")).rejects.toThrow(/the connection was lost[^]*is undone by the host itself/);
 });
@@ -77,7 +87,7 @@ test("the root shell is told to end", async () => {
   const shell = await open();
   await applyOnly(shell);
   await lab.exec(1, "pkill -TERM -f '[l]bshield-ready'");
-  await expectUndone();
+  await expectUndone(ENDED);
   shell.close();
 });
 
@@ -87,7 +97,7 @@ test("the network falls silent: the change is given up within the keepalive's ti
   await lab.exec(1, "nft 'table ip cut { chain input { type filter hook input priority -10; tcp dport 22 drop; }; }'");
   await expect(shell.run("true")).rejects.toThrow(/the connection was lost/);
   await lab.exec(1, "nft delete table ip cut; pkill -f '[s]shd: root@notty'");
-  await expectUndone();
+  await expectUndone(ENDED);
 }, 60_000);
 
 test("the disk is full: nothing is begun, or all of it is undone", async () => {
@@ -106,12 +116,12 @@ test("the disk is full: nothing is begun, or all of it is undone", async () => {
 test("another change waits for the lock, and what it finds is whole", async () => {
   const [first, second] = [await open(), await open()];
   await applyOnly(first);
-  const other = changeOne(second, { put: declare("shop/prod") });
+  const other = changeOne(second, { put: declare("shop/prod") }, SAME_WAY);
   await sleep(500);
   first.close();
   // The first was undone before its lock was free: the same key belongs to nobody.
   expect((await other).changed).toBe(true);
-  await changeOne(second, { remove: declare("shop/prod") });
+  await changeOne(second, { remove: declare("shop/prod") }, SAME_WAY);
   second.close();
   await expectUndone();
 });

@@ -17,6 +17,6 @@ export async function fingerprint(shell: Shell): Promise<string> {
 nft -s list ruleset
 grep -rs . /proc/sys/net/netfilter /proc/sys/net/ipv4 --exclude=nf_conntrack_count --exclude=tcp_fastopen_key
 ip rule; ip route show table all
-find /run /var/lib -path "/run/lbshield.*" -prune -o -type f -print -exec cat {} + | sort; find /run /var/lib -type d | grep -v "/run/lbshield\\." | sort`);
+find /run /var/lib -path "/run/lbshield/??????" -prune -o -type f -print -exec cat {} + | sort; find /run /var/lib -type d | grep -Ev "^/run/lbshield(/......)?$" | sort`);
   return stdout;
 }

@@ -1,0 +1,186 @@
+/**
+ * What a transaction leaves on the host so that it ends well without us: `settle` ends it one way or the other, and the
+ * guard, a process of its own, calls it when time is up or the shell that holds the lock is gone.
+ *
+ * A transaction lies in the shell's folder as one of three files, and to end it is to rename it: `open` becomes
+ * `confirmed` or `rollback`, by one rename, so exactly one of the two happens. docs/adr/0010 tells the whole.
+ */
+import { quote } from "../kernel/quote";
+import { type Step } from "../kernel/step";
+import { FOLDER, LEDGER, NEXT } from "./ledger";
+
+/** Where a shell's folders lie; after a restart of the host it is empty. */
+export const RUN = "/run/lbshield";
+/** What the host has undone by itself, a file for each transaction, until somebody has been told. */
+export const UNDONE = `${RUN}/outcomes`;
+
+/** Written last: a script that does not end with it was cut off when the disk was full. */
+const WHOLE = "# whole";
+
+export interface Settlement {
+  readonly transaction: string;
+  /** Whose change it is, e.g. `acme/prod, 12 resources`. */
+  readonly label: string;
+  readonly steps: readonly Step[];
+  /** Is the ledger gone when this stands? */
+  readonly ledgerEmpty: boolean;
+}
+
+/**
+ * `settle FOLDER [WHY]`, under the lock: what was confirmed is finished, everything else is undone. Steps that never
+ * ran are left alone. It may be cut off and run again.
+ */
+export const settleScript = ({ transaction, label, steps, ledgerEmpty }: Settlement): string => `
+LBS=$1 why=$2
+mv "$LBS/open" "$LBS/rollback" 2>/dev/null
+if [ -e "$LBS/confirmed" ] && [ ! -e "$LBS/rollback" ]; then
+  if ${ledgerEmpty ? `rm -f ${LEDGER}` : `{ [ ! -e ${NEXT} ] || mv ${NEXT} ${LEDGER}; }`}; then
+    { sync ${FOLDER} || sync; } 2>/dev/null
+    rm -f "$LBS/confirmed" "$LBS/settle"
+    ${TIDY}
+    echo @@kept
+  else
+    mv "$LBS/confirmed" "$LBS/rollback"
+  fi
+fi
+if [ -e "$LBS/rollback" ]; then
+  at= undone=
+  [ ! -e "$LBS/at" ] || read -r at <"$LBS/at"
+  at=\${at:-999999999}
+${steps
+  .map(({ back }, i) => `  [ "$at" -lt ${(i + 1).toString()} ] || { ${back}\n  } || undone=no`)
+  .toReversed()
+  .join("\n")}
+  rm -f ${NEXT}
+  ${TIDY}
+  if [ -z "$undone" ]; then word=undone; else word=undo-failed; fi
+  if [ -n "$why" ]; then
+    mkdir -p ${UNDONE}
+    printf "%s\\t%s\\t%s\\n" "$word" ${quote(label)} "$why" >${UNDONE}/${transaction}
+  fi
+  rm -f "$LBS/rollback" "$LBS/applied" "$LBS/at" "$LBS/settle"
+  echo "@@$word"
+fi
+${WHOLE}`;
+
+/** Folders that have become empty go: a host that was given back has nothing of ours. */
+const TIDY = `rmdir ${FOLDER} 2>/dev/null || :`;
+
+/**
+ * `guard FOLDER PID START`: START is when the shell was started, so that another process of that number is not taken
+ * for it. It counts on /proc/uptime: clocks are set. A SIGUSR1 makes it look at once, and `armed` says that it has read
+ * what it would need.
+ */
+export const GUARD = `
+LBS=$1 holder=$2 started=$3
+trap : USR1
+trap "" HUP PIPE
+echo $$ >"$LBS/guard.pid"
+exec 9</run
+alive() {
+  stat=$(cat "/proc/$holder/stat" 2>/dev/null) || return 1
+  set -- \${stat##*) }
+  [ "\${20}" = "$started" ] && [ "$1" != Z ]
+}
+end_shell() {
+  kill -STOP "$holder"
+  kin=$(cat /proc/[0-9]*/stat 2>/dev/null | awk -v root="$holder" '
+    { pid = $1; sub(/^.*[)] /, ""); parent[pid] = $2 }
+    END {
+      kin[root]
+      do { more = 0; for (p in parent) if (!(p in kin) && (parent[p] in kin)) { kin[p]; more = 1 } } while (more)
+      for (p in kin) print p
+    }')
+  kill -KILL $kin
+} 2>/dev/null
+settle() {
+  flock 9
+  [ ! -e "$LBS/settle" ] || sh "$LBS/settle" "$LBS" "$1"
+}
+while [ -d "$LBS" ]; do
+  if ! alive; then
+    mv "$LBS/open" "$LBS/rollback" 2>/dev/null
+    settle "the connection ended before the change was confirmed" 
+    rm -rf "$LBS"
+    rmdir ${RUN} 2>/dev/null
+    exit
+  fi
+  if [ -e "$LBS/open" ]; then
+    read -r up rest </proc/uptime
+    deadline=
+    read -r deadline <"$LBS/deadline"
+    case $deadline in
+    "" | *[!0-9]*) ;;
+    *)
+      if [ "\${up%%.*}" -ge "$deadline" ] && mv "$LBS/open" "$LBS/rollback"; then
+        end_shell
+        settle "nobody confirmed it in time"
+        rm -rf "$LBS"
+        rmdir ${RUN} 2>/dev/null
+        exit
+      fi
+      [ -e "$LBS/armed" ] || ! tail -n 1 "$LBS/settle" | grep -q "^${WHOLE}$" || : >"$LBS/armed"
+      ;;
+    esac
+  fi
+  sleep 1 &
+  wait $!
+done
+`;
+
+/** Starts the guard once for each shell: as a unit of its own where there is systemd, which would end it with the session. */
+const START_GUARD = `
+stat=$(cat "/proc/$$/stat"); stat=\${stat##*) }
+started=$(echo "$stat" | cut -d " " -f 20)
+if ! { [ -d /run/systemd/system ] &&
+  systemd-run --quiet --collect --unit="lbshield-guard-\${LBS##*/}" sh "$LBS/guard" "$LBS" $$ "$started" </dev/null >/dev/null 2>&1 8>&- 9>&-; }; then
+  setsid sh "$LBS/guard" "$LBS" $$ "$started" </dev/null >/dev/null 2>&1 8>&- 9>&- &
+fi`;
+
+/** Sets the time by which the change must be confirmed, in seconds from now. */
+export const deadlineIn = (seconds: number): string =>
+  `{ read -r up rest </proc/uptime && echo $((\${up%%.*} + ${Math.ceil(seconds).toString()})) >"$LBS/deadline.new" && mv "$LBS/deadline.new" "$LBS/deadline"; }`;
+
+/**
+ * Opens the transaction, and goes on only when the guard has said that it watches. Its script is there already, as
+ * `$LBS/settle`. A guard that does not answer is replaced once.
+ */
+export const armScript = (seconds: number): string => `
+rm -f "$LBS/armed"
+${deadlineIn(seconds)} && : >"$LBS/open" || exit 74
+[ -e "$LBS/guard" ] || cat >"$LBS/guard" <<"LBSHIELD_FILE" || { rm -f "$LBS/open" "$LBS/guard"; exit 74; }
+${GUARD}
+LBSHIELD_FILE
+tries=0
+until [ -e "$LBS/armed" ]; do
+  pid=
+  [ ! -e "$LBS/guard.pid" ] || read -r pid <"$LBS/guard.pid"
+  if [ -n "$pid" ] && grep -q "$LBS/guard" "/proc/$pid/cmdline" 2>/dev/null; then kill -USR1 "$pid" 2>/dev/null
+  elif [ $((tries % 1000)) = 0 ]; then${START_GUARD}
+  fi
+  tries=$((tries + 1))
+  if [ "$tries" -gt 3000 ]; then
+    rm -f "$LBS/open" "$LBS/settle"
+    echo "the guard that would undo the change does not start" >&2
+    exit 73
+  fi
+  sleep 0.003
+done
+`;
+
+/**
+ * Whoever gets the lock first ends what others have left: a shell and its guard can both be killed. What the host has
+ * undone is told once.
+ */
+export const RECOVER = `
+for left in ${RUN}/*/; do
+  left=\${left%/}
+  [ "$left" != "$LBS" ] && [ -e "$left/pid" ] || continue
+  [ ! -e "$left/settle" ] || sh "$left/settle" "$left" "the connection ended before the change was confirmed" >/dev/null
+  read -r pid rest <"$left/pid"
+  [ -d "/proc/$pid" ] || rm -rf "$left"
+done
+echo @@undone
+for file in ${UNDONE}/*; do [ ! -f "$file" ] || { cat "$file"; rm -f "$file"; }; done
+rmdir ${UNDONE} 2>/dev/null
+`;
