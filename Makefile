@@ -1,5 +1,5 @@
 # Every target sets up what it needs; a second run finds it done. What it does is in tools/setup.
-.PHONY: help setup build lint test demo lab-up lab-down clean
+.PHONY: help setup build lint test demo bench lab-up lab-down clean
 .NOTPARALLEL:
 
 SOURCES := $(shell find provider sdk/nodejs tools -name node_modules -prune -o -name '*.ts' -print 2>/dev/null)
@@ -28,6 +28,9 @@ test: setup build ## types, lint and every test, on the real kernel and the real
 
 demo: setup build ## the quick start, on hosts in network namespaces
 	@tools/env.sh tools/demo/demo.sh
+
+bench: setup build ## how long an apply takes, beside other ways; BENCH="--cases lb --sizes 1,100" chooses
+	@bench/apply/run $(BENCH)
 
 lab-up: setup ## two hosts in network namespaces, to try things on
 	@tools/env.sh tools/lab/lab.sh up 2

@@ -25,7 +25,7 @@ const project = (name) => ({
 });
 
 module.exports = {
-  projects: ["unit", "laws", "netns", "e2e", "pack"].map(project),
+  projects: ["unit", "laws", "netns", "vm", "e2e", "pack"].map(project),
   testTimeout: 120_000, // Jest takes it here only, not per project; an `up` on a busy machine is what needs it
   reporters: ["default", "<rootDir>/test/support/summary-reporter.cjs"],
 };

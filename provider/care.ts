@@ -16,12 +16,16 @@ export const care = z.strictObject({
    */
   guard: z.enum(["auto", "always", "never"], { error: reason(GUARD) }).optional(),
   /** How long the host waits for the confirmation before it undoes a change, 5 s to 1 h; default 30 s. */
-  confirmTimeout: duration(5, 3600).optional(),
+  confirmTimeout: duration(5, 3600, "possible are").optional(),
 });
 
 export type CareArgs = z.input<typeof care>;
 
 export const CARE_MEMBERS = ["guard", "confirmTimeout"] as const;
+
+/** What the configuration says, to be checked as if each resource had said it. */
+export const configuredCare = (settings: Settings): Properties =>
+  Object.fromEntries(CARE_MEMBERS.flatMap((key) => (settings(key) === undefined ? [] : [[key, settings(key)]])));
 
 /** A resource's own words come before the configuration's (`lbshield:guard`, `lbshield:confirmTimeout`). */
 export function careOf(inputs: Properties, settings: Settings): Care {

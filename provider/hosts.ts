@@ -1,5 +1,5 @@
 /** The hosts of a run: one session for each way to reach one. */
-import { careOf } from "./care";
+import { careOf, configuredCare } from "./care";
 import { type Properties } from "./wire";
 import { Declarations } from "./engine/declarations";
 import { HostSession } from "./engine/session";
@@ -33,6 +33,11 @@ export class Hosts {
     const session = this.sessions.get(key) ?? new HostSession(() => this.open(hops), LAYOUTS);
     this.sessions.set(key, session);
     return session;
+  }
+
+  /** What the configuration says of care. */
+  configuredCare(): Properties {
+    return configuredCare(this.settings);
   }
 
   /** How a resource's changes are to be made, and where they are told of. */

@@ -1,4 +1,6 @@
 /** Check, diff, create, read, update, delete: the same for every resource and for every adapter. */
+import { randomBytes } from "node:crypto";
+
 import { type Properties, UNKNOWN, containsUnknown, isObject, withoutUndefined } from "./wire";
 import { CARE_MEMBERS, care } from "./care";
 import { Declarations } from "./engine/declarations";
@@ -49,7 +51,11 @@ export class Lifecycle {
     });
     const given = Object.fromEntries(CARE_MEMBERS.flatMap((key) => (meta[key] == null ? [] : [[key, meta[key]]])));
     const careful = validate(care, given, { secret: () => false });
-    const problems = [...own.problems, ...reach.problems, ...careful.problems];
+    const configured = validate(care, this.hosts.configuredCare(), {
+      at: "configuration lbshield",
+      secret: () => false,
+    });
+    const problems = [...own.problems, ...reach.problems, ...careful.problems, ...configured.problems];
     if (problems.length > 0) return { inputs: news, problems };
     const checked = { ...meta, ...careful.value, ...own.value };
     if (containsUnknown(args) || containsUnknown(meta.owner))
@@ -71,21 +77,22 @@ export class Lifecycle {
   }
 
   async create(inputs: Properties): Promise<Created> {
-    const declaration = this.declare(inputs);
+    const creation = randomBytes(4).toString("hex");
+    const declaration = { ...this.declare(inputs), creation };
     await this.put(inputs, declaration);
-    return { id: `${declaration.name}@${at(reachOf(inputs))}`, outputs: inputs };
+    return { id: `${declaration.name}@${at(reachOf(inputs))}#${creation}`, outputs: inputs };
   }
 
-  async update(olds: Properties, news: Properties): Promise<Properties> {
+  async update(id: string, olds: Properties, news: Properties): Promise<Properties> {
     const was = this.nameOf(olds);
-    await this.put(news, this.declare(news), was);
+    await this.put(news, { ...this.declare(news), ...creationOf(id) }, was);
     return news;
   }
 
-  async delete(olds: Properties): Promise<void> {
+  async delete(id: string, olds: Properties): Promise<void> {
     const name = this.nameOf(olds);
     const where = reachOf(olds);
-    const remove = { name, label: this.labelOf(olds), via: at(where) };
+    const remove = { name, label: this.labelOf(olds), via: at(where), ...creationOf(id) };
     await this.hosts.session(where).change({ remove }, this.hosts.how(olds));
   }
 
@@ -151,6 +158,12 @@ function split(properties: Properties): { args: Properties; meta: Properties } {
     args: Object.fromEntries(entries.filter(([key]) => !isMeta(key))),
     meta: Object.fromEntries(entries.filter(([key]) => isMeta(key) && !isLines(key))),
   };
+}
+
+/** The end of an id says which creation of the resource it is. */
+function creationOf(id: string): { creation?: string } {
+  const creation = /#([0-9a-f]+)$/.exec(id)?.[1];
+  return creation === undefined ? {} : { creation };
 }
 
 const endpointKnown = (where: unknown): where is Properties =>

@@ -1,5 +1,5 @@
 /** Runs a zod model over what a program gave; all problems at once, each with path, value and reason. */
-import { type z } from "zod";
+import { z } from "zod";
 
 import { show } from "./values";
 import { type Properties, UNKNOWN, containsUnknown, isObject } from "./wire";
@@ -27,19 +27,34 @@ export function validate(model: z.ZodObject & z.ZodType, given: unknown, options
   const judged = (issue: z.core.$ZodIssue) =>
     issue.code === "unrecognized_keys" || !containsUnknown(valueAt(given, issue.path));
   return {
-    value: isObject(given) ? canonicalParts(model, given) : {},
+    value: isObject(given) ? (canonical(model, given) as Properties) : {},
     problems: result.error.issues.filter(judged).map((issue) => tell(issue, given, options)),
   };
 }
 
-/** During a preview some properties are unknown: the others take their canonical form one by one. */
-function canonicalParts(model: z.ZodObject, given: Properties): Properties {
-  const part = (key: string, value: unknown): unknown => {
-    const schema = model.shape[key] as z.ZodType | undefined;
-    const result = containsUnknown(value) ? undefined : schema?.safeParse(value);
-    return result?.success ? result.data : value;
-  };
-  return Object.fromEntries(Object.entries(given).map(([key, value]) => [key, part(key, value)]));
+/**
+ * During a preview some values are unknown: what has none in it takes its canonical form, beside it and within it, so
+ * that one of a thousand rules does not make all others differ.
+ */
+function canonical(schema: z.core.$ZodType | undefined, given: unknown): unknown {
+  if (schema === undefined) return given;
+  if (!containsUnknown(given)) {
+    const result = z.safeParse(schema, given);
+    if (result.success) return result.data;
+  }
+  if (!isObject(given)) return given;
+  const inner = withinOf(schema);
+  const members: Readonly<Record<string, z.core.$ZodType>> = inner instanceof z.ZodObject ? inner.shape : {};
+  const others = inner instanceof z.ZodRecord ? inner.valueType : undefined;
+  const memberOf = (key: string) => (Object.hasOwn(members, key) ? members[key] : others);
+  return Object.fromEntries(Object.entries(given).map(([key, value]) => [key, canonical(memberOf(key), value)]));
+}
+
+/** What a schema looks at, behind optionality, defaults and what is made of it. */
+function withinOf(schema: z.core.$ZodType): z.core.$ZodType {
+  if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault)
+    return withinOf(schema.unwrap());
+  return schema instanceof z.ZodPipe ? withinOf(schema.in) : schema;
 }
 
 function tell(issue: z.core.$ZodIssue, given: unknown, { at, secret }: ValidateOptions): string {

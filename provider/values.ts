@@ -103,7 +103,7 @@ export const canonicalNames = (names: readonly string[]): string[] => [...new Se
 const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
 
 /** Seconds, or a duration as people write it: `30`, `"30s"`, `"2m"`, `"1h30m"`, `"5d"`. Becomes seconds. */
-export const duration = (min: number, max: number) => {
+export const duration = (min: number, max: number, limit = "the kernel takes") => {
   const why = `a duration is a number of seconds or a text like "90s", "2m", "1h30m" or "5d"`;
   return z.union([z.number(), z.string()], { error: reason(why) }).transform((value, ctx): number => {
     const seconds = typeof value === "number" ? value : parseDuration(value);
@@ -112,7 +112,7 @@ export const duration = (min: number, max: number) => {
     else if (seconds < min || seconds > max)
       ctx.addIssue({
         code: "custom",
-        message: `${show(value)}: the kernel takes ${min.toString()} to ${max.toString()} s here`,
+        message: `${show(value)}: ${limit} ${min.toString()} to ${max.toString()} s here`,
       });
     return seconds ?? 0;
   });

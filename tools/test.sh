@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs the Jest projects one after the other: tools/test.sh [PROJECT...] [-- JEST OPTIONS]
-# One Jest per project, because netns, e2e and pack share this machine's kernel, ports and dist/ and must not overlap,
+# One Jest per project, because netns, vm, e2e and pack share this machine's kernel, ports and dist/ and must not overlap,
 # and because Jest then takes a project without tests for the error that it is.
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -16,7 +16,7 @@ done
 set -- node_modules/.bin/node node_modules/jest/bin/jest.js "$@"
 totals=${LBSHIELD_TEST_TOTALS:-/dev/null}
 status=0
-for project in ${projects:-unit laws netns e2e pack}; do
+for project in ${projects:-unit laws netns vm e2e pack}; do
   case $project in
     unit | laws) workers=2 ;;
     *) workers=1 ;;

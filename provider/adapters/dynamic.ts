@@ -32,8 +32,8 @@ export function dynamicProvider(lifecycle: Lifecycle, hosts: Hosts): dynamic.Res
       return found === undefined ? { id: "", props: {} } : { id, props: found, inputs: { ...found } };
     },
 
-    update: async (_id, olds, news) => ({ outs: await lifecycle.update(olds, news) }),
+    update: async (id, olds, news) => ({ outs: await lifecycle.update(id, olds, news) }),
 
-    delete: (_id, olds) => lifecycle.delete(olds),
+    delete: (id, olds) => lifecycle.delete(id, olds),
   };
 }

@@ -22,7 +22,6 @@ export function tellOf(urn: unknown): Tell {
     request.setUrn(urn);
     request.setMessage(message);
     request.setSeverity(severity === "warning" ? LogSeverity.WARNING : LogSeverity.INFO);
-    request.setEphemeral(severity === "status");
     client.log(request, () => undefined);
   };
 }

@@ -33,6 +33,8 @@ export interface Declaration extends Compiled {
   readonly name: string;
   /** The name and port by which its host is reached. */
   readonly via?: string;
+  /** Which creation of it this is: Pulumi may replace a resource by one of the same name, and deletes the old one last. */
+  readonly creation?: string;
   /** As people know it, e.g. `SynproxyRule web (acme/prod)`. */
   readonly label: string;
 }
@@ -71,17 +73,24 @@ const lineTool = (o: KernelObject): LineTool =>
   o.kind === "sysctl" ? "sysctl" : isToolObject(o) ? (toolName(o) as LineTool) : "nft";
 
 /** An element of a set has no text of its own: being there is all. */
-const shownText = (o: KernelObject): string => objectText(o) || "in the set";
+const shownText = (o: KernelObject): string => objectText(o) || (o.kind === "element" ? "in the set" : "there");
 
 /**
  * Whose an nft object is, by its name alone: chains are `OWNER/part`, and an element belongs to the chain it leads to.
  * Undefined for what is shared, and for what nobody of ours made.
  */
 export function ownerOf(o: NftObject): string | undefined {
+  const known = owners.get(o);
+  if (known !== undefined) return known === "" ? undefined : known;
   const name = ownName(o) ?? "";
-  const owner = name.slice(0, Math.max(0, name.lastIndexOf("/")));
-  return isOwner(owner) ? owner : undefined;
+  const prefix = name.slice(0, Math.max(0, name.lastIndexOf("/")));
+  const owner = isOwner(prefix) ? prefix : "";
+  owners.set(o, owner);
+  return owner === "" ? undefined : owner;
 }
+
+/** It is asked of every object of a table, for every change; nobody's objects have "". */
+const owners = new WeakMap<NftObject, string>();
 
 /** The name that says whose an nft object is: that of a chain, and for an element that of the chain it leads to. */
 export function ownName(o: NftObject): string | undefined {

@@ -84,11 +84,12 @@ alive() {
 }
 end_shell() {
   kill -STOP "$holder"
-  kin=$(cat /proc/[0-9]*/stat 2>/dev/null | awk -v root="$holder" '
+  kin=$(cat /proc/[0-9]*/stat 2>/dev/null | awk -v root="$holder" -v me=$$ '
     { pid = $1; sub(/^.*[)] /, ""); parent[pid] = $2 }
     END {
+      # The shell may have started us.
       kin[root]
-      do { more = 0; for (p in parent) if (!(p in kin) && (parent[p] in kin)) { kin[p]; more = 1 } } while (more)
+      do { more = 0; for (p in parent) if (p != me && !(p in kin) && (parent[p] in kin)) { kin[p]; more = 1 } } while (more)
       for (p in kin) print p
     }')
   kill -KILL $kin

@@ -2,7 +2,7 @@
 import { type NftObject, byId, nftEqual, nftId, nftText } from "../kernel/nftables/objects";
 import { type KernelObject, objectId, sysctlsOf, toolsOf } from "../kernel/object";
 import { sysctlServes } from "../kernel/sysctl/sysctl";
-import { isToolObject, toolId } from "../kernel/tools";
+import { isToolObject, toolEqual, toolId } from "../kernel/tools";
 import { type Declaration, type Layout, type Lines, asLines, layoutText, ownerOf } from "./desired";
 import { type Observed, type Snapshot } from "./snapshot";
 
@@ -66,7 +66,10 @@ export function restrictTo({ name, wanted }: Declaration, seen: Snapshot, layout
 export function observedLines(declaration: Declaration, seen: Snapshot, layouts: readonly Layout[]): Lines {
   const { name, wanted } = declaration;
   const found = wanted.flatMap(({ object }): KernelObject[] => {
-    if (isToolObject(object)) return present(seen.objects.get(toolId(object)));
+    if (isToolObject(object)) {
+      const there = seen.objects.get(toolId(object));
+      return toolEqual(object, there) ? [object] : present(there);
+    }
     if (object.kind !== "sysctl") return present(seen.nft.get(nftId(object)));
     const value = seen.sysctl.get(object.key);
     return value === undefined ? [] : [sysctlServes(object, value) ? object : { ...object, value }];
@@ -75,7 +78,8 @@ export function observedLines(declaration: Declaration, seen: Snapshot, layouts:
   const own = indexOf(seen, layouts).byOwner.get(name) ?? [];
   const added = own.filter((o) => !ids.has(nftId(o)));
   const layout = declaration.layouts.length > 0 ? observedLayout(declaration.layouts, seen, layouts) : undefined;
-  return asLines([...found, ...added], layout);
+  const unknown = seen.records.has(name) ? "" : "; the host's ledger does not know it";
+  return asLines([...found, ...added], layout === undefined ? undefined : `${layout}${unknown}`);
 }
 
 const present = <T>(o: T | undefined): T[] => (o === undefined ? [] : [o]);

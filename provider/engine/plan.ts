@@ -2,12 +2,30 @@
  * From what a host is to what it should be: pure, so that every decision can be tested as a table. A plan holds each
  * step with its way back; transaction.ts carries it out.
  */
-import { type Element, type NftObject, type NftObjects, nftEqual, nftId, nftText } from "../kernel/nftables/objects";
+import {
+  type Element,
+  type NftObject,
+  type NftObjects,
+  byId,
+  nftEqual,
+  nftId,
+  nftText,
+} from "../kernel/nftables/objects";
 import { type Line, nftReverse, nftScript } from "../kernel/nftables/script";
 import { type Wanted, isNft, objectId, sysctlsOf, toolsOf } from "../kernel/object";
 import { type Step } from "../kernel/step";
 import { type Sysctl, sysctlServes, valueStep } from "../kernel/sysctl/sysctl";
-import { type ToolObject, type ToolObjects, TOOLS, ofTool, stays, toolId, toolText } from "../kernel/tools";
+import {
+  type ToolObject,
+  type ToolObjects,
+  TOOLS,
+  isSetting,
+  ofTool,
+  stays,
+  toolEqual,
+  toolId,
+  toolText,
+} from "../kernel/tools";
 import { type Declaration, type Layout, TABLE_REF, ownerOf, stackOf } from "./desired";
 import { type Claim, type LedgerEdit, type LedgerRecord, isNoEdit, sameDeclaration, toRecord } from "./ledger";
 import { keysOverlap } from "./overlap";
@@ -23,7 +41,9 @@ export type Change =
       /** May it take over what this owner of the same stack has? */
       readonly mayTake?: (owner: string, id: string) => boolean;
     }
-  | { readonly remove: Pick<Declaration, "name" | "label" | "via"> };
+  | { readonly remove: Removed };
+
+type Removed = Pick<Declaration, "name" | "label" | "via" | "creation">;
 
 /** What leads from one state of a host to another. */
 export interface Plan {
@@ -61,7 +81,7 @@ export class Draft {
   readonly objects: Map<string, ToolObject>;
   /** Whose nft objects are replaced, and by what; the table itself is worked out once, at the end. */
   private readonly replaced = new Set<string>();
-  private readonly wanted = new Map<string, NftObject>();
+  private readonly wanted = new Map<string, ReadonlyMap<string, NftObject>>();
   private tableTouched = false;
   private readonly claims = new Map<string, Map<string, Claim>>();
   private readonly owners: ReadonlySet<string>;
@@ -96,12 +116,12 @@ export class Draft {
       own.length > 0 || old.some((r) => r.layouts.length > 0) || names.some((n) => this.owners.has(n));
     for (const record of old) this.disclaim(record);
     for (const name of names) {
-      if (this.replaced.has(name)) this.forget(name);
       this.replaced.add(name);
+      this.wanted.delete(name);
       this.records.delete(name);
     }
-    for (const o of own) this.wanted.set(nftId(o), o);
     if (put === undefined) return;
+    this.wanted.set(put.name, byId(own));
     const record = toRecord(put);
     this.records.set(put.name, record);
     this.claim(record);
@@ -128,7 +148,7 @@ export class Draft {
       for (const { wanted } of claims.values())
         if (wanted.object.kind === "element" && now.nft.has(nftId(wanted.object)))
           target.set(nftId(wanted.object), wanted.object);
-    for (const [id, o] of this.wanted) target.set(id, o);
+    for (const some of this.wanted.values()) for (const [id, o] of some) target.set(id, o);
     return target;
   }
 
@@ -145,11 +165,6 @@ export class Draft {
     for (const w of wanted) if (w.shared) this.claims.get(objectId(w.object))?.delete(name);
   }
 
-  /** One name twice in a batch: the later change stands. */
-  private forget(name: string): void {
-    for (const [id, o] of this.wanted) if (ownerOf(o) === name) this.wanted.delete(id);
-  }
-
   private claimsBut(id: string, names: readonly string[]): Claim[] {
     return [...(this.claims.get(id) ?? [])].flatMap(([name, claim]) => (names.includes(name) ? [] : [claim]));
   }
@@ -158,7 +173,8 @@ export class Draft {
   private refuseTaken(o: Element, names: readonly string[], change: Change): void {
     const id = nftId(o);
     const there = this.now.nft.get(id);
-    const taken = this.wanted.get(id) ?? (there && !this.replaced.has(ownerOf(there) ?? "") ? there : undefined);
+    const put = [...this.wanted.values()].find((some) => some.has(id))?.get(id);
+    const taken = put ?? (there && !this.replaced.has(ownerOf(there) ?? "") ? there : undefined);
     const owner = taken === undefined ? undefined : ownerOf(taken);
     if (owner === undefined || names.includes(owner)) return;
     const ourStack = names.some((name) => stackOf(name) === stackOf(owner));
@@ -195,43 +211,57 @@ export class Draft {
 
   /** What is there and nobody of ours declared is somebody else's: it is neither changed nor taken over. */
   private objectsAfter(names: readonly string[], wanted: readonly Wanted[], had: readonly Wanted[]): () => void {
-    const old = toolsOf(had).filter((o) => !stays(o));
-    const before = new Set(old.map(toolId));
+    const old = new Map(toolsOf(had).map((o) => [toolId(o), o]));
     const put = wanted.flatMap(({ object, shared }) => {
       if (object.kind === "sysctl" || isNft(object)) return [];
-      const [id, others] = [toolId(object), this.claimsBut(toolId(object), names)];
-      const found = this.objects.get(id);
+      const id = toolId(object);
+      const others = this.claimsBut(id, names);
       const differs = others.find((c) => toolText(c.wanted.object as ToolObject) !== toolText(object));
       if (differs) throw new Conflict(`${id} is wanted differently by ${differs.label}`, "let both agree");
-      if (found !== undefined && !shared && !before.has(id)) {
-        const owner = [...this.records.values()].find((r) => toolsOf(r.wanted).some((o) => toolId(o) === id));
-        throw new Conflict(
-          owner ? `${id} already belongs to ${owner.label}` : `${id} is on the host already and is not ours`,
-          owner ? "declare it once" : "remove it by hand, or choose another one",
-        );
-      }
+      const free = isSetting(object) || stays(object) || old.has(id) || (shared && others.length > 0);
+      if (this.objects.has(id) && !free) throw this.notOurs(id);
       return [object];
     });
     const kept = new Set(put.map(toolId));
-    const freed = [...before].filter((id) => !kept.has(id) && this.claimsBut(id, names).length === 0);
+    const freed = [...old.values()].filter(
+      (o) => !stays(o) && !kept.has(toolId(o)) && this.claimsBut(toolId(o), names).length === 0,
+    );
     return () => {
-      for (const id of freed) this.objects.delete(id);
-      for (const o of put) this.objects.set(toolId(o), o);
+      for (const o of freed) this.free(o);
+      for (const o of put) {
+        const id = toolId(o);
+        const found = this.objects.get(id);
+        if (isSetting(o) && found && !this.originals.has(id)) this.originals.set(id, JSON.stringify(found));
+        this.objects.set(id, o);
+      }
     };
+  }
+
+  private free(o: ToolObject): void {
+    const id = toolId(o);
+    const original = this.originals.get(id);
+    if (isSetting(o) && original !== undefined) this.objects.set(id, JSON.parse(original) as ToolObject);
+    else this.objects.delete(id);
+    this.originals.delete(id);
+  }
+
+  private notOurs(id: string): Conflict {
+    const owner = [...this.records.values()].find((r) => toolsOf(r.wanted).some((o) => toolId(o) === id));
+    return owner
+      ? new Conflict(`${id} already belongs to ${owner.label}`, "declare it once")
+      : new Conflict(`${id} is on the host already and is not ours`, "remove it by hand, or choose another one");
   }
 }
 
 /**
- * A host that is reached by another name is another host to Pulumi: a resource is created there first and then removed
- * here. When both names lead to one machine, what was just created must stay.
+ * When Pulumi replaces a resource (its host is reached by another name, or somebody asked for it), it creates the new one
+ * first and then removes the old one, of the same name. What was just created must stay.
  */
-const isReplaced = (
-  { name, via }: Pick<Declaration, "name" | "via">,
-  records: ReadonlyMap<string, LedgerRecord>,
-): boolean => {
+function isReplaced({ name, via, creation }: Removed, records: ReadonlyMap<string, LedgerRecord>): boolean {
   const record = records.get(name);
-  return record?.via !== undefined && via !== undefined && record.via !== via;
-};
+  const differs = (a: string | undefined, b: string | undefined) => a !== undefined && b !== undefined && a !== b;
+  return differs(record?.via, via) || differs(record?.creation, creation);
+}
 
 /** Pure difference: the same for one change and for a thousand. */
 export function planOf(draft: Draft): Plan {
@@ -246,7 +276,7 @@ export function planOf(draft: Draft): Plan {
   const after = writes.filter((w) => !draft.originals.has(w.key));
   const forward = nftScript(TABLE_REF, now.nft, target);
   const ids = [...new Set([...now.objects.keys(), ...draft.objects.keys()])].filter(
-    (id) => textOf(now.objects.get(id)) !== textOf(draft.objects.get(id)),
+    (id) => !toolEqual(draft.objects.get(id), now.objects.get(id)),
   );
   const touched = (objects: ToolObjects) => ids.flatMap((id) => objects.get(id) ?? []);
   const [had, next] = [touched(now.objects), touched(draft.objects)];
@@ -348,7 +378,7 @@ export function differences(plan: Plan, seen: Snapshot): string[] {
   for (const [key, to] of plan.values)
     if (seen.sysctl.get(key) !== to) wrong.push(`${key} is ${seen.sysctl.get(key) ?? "absent"}, not ${to}`);
   for (const [id, o] of plan.objects)
-    if (textOf(seen.objects.get(id)) !== textOf(o))
+    if (!toolEqual(o, seen.objects.get(id)))
       wrong.push(`${id} is ${quoted(textOf(seen.objects.get(id)))}, not ${quoted(textOf(o))}`);
   return wrong;
 }

@@ -16,20 +16,23 @@ export const BUSY = 75;
 const HOLDER = `"$LBS/holder"`;
 
 /**
- * The lock; the end of what others have left; and the module without which conntrack has no values. When the lock is
- * taken and `wait` is 0, the answer is who has it.
+ * The lock; the end of what others have left; and the modules without which there are no values to look at. When the
+ * lock is taken and `wait` is 0, the answer is who has it.
  */
-export const lockScript = (who: string, wait: number): string => `
-flock ${wait === 0 ? "-n" : `-w ${wait.toString()}`} 9 || { { cat ${RUN}/*/holder || echo somebody; } 2>/dev/null >&2; exit ${BUSY.toString()}; }
+export const lockScript = (who: string, wait: number, modules: readonly string[] = []): string => `
+flock ${wait === 0 ? "-n" : `-w ${wait.toString()}`} 9 || { { cat ${RUN}/*/holder || echo somebody; } >&2 2>/dev/null; exit ${BUSY.toString()}; }
 printf "%s" ${quote(who)} >${HOLDER} 2>/dev/null
 ${RECOVER}
 [ -e /proc/sys/net/netfilter/nf_conntrack_max ] || modprobe -q nf_conntrack || :
+${modules.map((name) => `modprobe -q ${quote(name)} || :`).join("\n")}
 `;
 
 export const UNLOCK = `rm -f ${HOLDER}; flock -u 9`;
 
 export const lookScript = (who: string, wait: number, interest: Interest): string =>
-  `${lockScript(who, wait)}\n${snapshotScript(interest)}`;
+  `${lockScript(who, wait, modulesOf(interest))}\n${snapshotScript(interest)}`;
+
+const modulesOf = ({ objects }: Interest): string[] => objects.flatMap((o) => (o.kind === "module" ? [o.name] : []));
 
 /** A file's content as a here-document: nothing in it is expanded. (cat tells of a full disk; printf does not.) */
 const file = (path: string, content: string): string => `cat >${path} <<"LBSHIELD_FILE" || exit 74
@@ -68,7 +71,7 @@ failed=
 ${steps.map(({ id, run }, i) => stepScript(i + 1, id, run)).join("\n")}
 if [ -n "$failed" ]; then sh "$LBS/settle" "$LBS"; exit 71; fi
 ${deadlineIn(confirmWithin)} || { sh "$LBS/settle" "$LBS"; exit 74; }
-( ${snapshotScript(interest)} ) || { sh "$LBS/settle" "$LBS"; exit 71; }
+( ${snapshotScript(interest, false)} ) || { sh "$LBS/settle" "$LBS"; exit 71; }
 `;
 }
 
@@ -78,14 +81,18 @@ ${run}
 }
 } 2>"$LBS/said" || { failed=1; printf "@@failed %s\\n" ${quote(id)}; cat "$LBS/said" >&2; }`;
 
+/** How many transactions a ledger names: whoever asks late, when others have written it since, finds its own. */
+const REMEMBERED = 16;
+
 /** A full disk is found here, before anything has changed. */
 function stageLedger({ ledger }: Plan, transaction: string): string {
   if (ledger.empty) return `rm -f ${NEXT}`;
   return `${file('"$LBS/head"', ledgerHead(transaction))}${file('"$LBS/gone"', ["", ...goneLines(ledger)].join("\n"))}${file('"$LBS/new"', newLines(ledger).join("\n"))}
 mkdir -p ${FOLDER} || exit 74
-{ cat "$LBS/head" && { [ ! -e ${LEDGER} ] || awk -F"\\t" '
+{ if [ -e ${LEDGER} ]; then awk -F"\\t" -v head="$(cat "$LBS/head")" '
   FNR == NR { gone[$1 FS $2]; next }
-  FNR > 1 && !(($1 FS $2) in gone)' "$LBS/gone" ${LEDGER}; } && cat "$LBS/new"; } >${NEXT} &&
+  FNR == 1 { for (i = 2; i <= NF && i < ${REMEMBERED.toString()}; i++) head = head FS $i; print head }
+  FNR > 1 && NF && !(($1 FS $2) in gone)' "$LBS/gone" ${LEDGER}; else cat "$LBS/head"; fi && cat "$LBS/new"; } >${NEXT} &&
   { sync ${NEXT} || sync; } || { rm -f ${NEXT}; rmdir ${FOLDER} 2>/dev/null; exit 74; }
 `;
 }
@@ -109,7 +116,7 @@ ${unlock ? UNLOCK : ""}
 const askScript = ({ transaction, ledgerEmpty }: Asked): string => `
 if [ -e ${UNDONE}/${transaction} ]; then
   echo @@late; cat ${UNDONE}/${transaction}; rm -f ${UNDONE}/${transaction}; rmdir ${UNDONE} 2>/dev/null
-elif ${ledgerEmpty ? `[ ! -e ${LEDGER} ]` : `[ -e ${LEDGER} ] && read -r head <${LEDGER} && [ "$head" = ${quote(ledgerHead(transaction))} ]`}; then echo @@kept
+elif ${ledgerEmpty ? `[ ! -e ${LEDGER} ]` : `[ -e ${LEDGER} ] && head -n 1 ${LEDGER} | grep -qw ${transaction}`}; then echo @@kept
 else echo @@unknown; fi
 `;
 

@@ -53,9 +53,10 @@ export const union = (...interests: readonly Interest[]): Interest => ({
 });
 
 /**
- * The shell commands of a snapshot. Values that somebody claimed are shown as well: the ledger names them.
+ * The shell commands of a snapshot. Values that somebody claimed are shown as well: the ledger names them. It can be
+ * megabytes; whoever knows what is in it leaves it out.
  */
-export function snapshotScript({ sysctls, objects }: Interest): string {
+export function snapshotScript({ sysctls, objects }: Interest, withLedger = true): string {
   const paths = [...sysctls].map((key) => `${key}\t${sysctlPath(key)}`).join("\n");
   const tools = TOOLS.flatMap((tool) => {
     const some = [...ofTool(tool, objects).values()];
@@ -81,7 +82,7 @@ LBSHIELD_KEYS
 done || exit
 ${tools.join("\n")}
 echo @@ledger
-[ ! -e ${LEDGER} ] || cat ${LEDGER} || exit
+${withLedger ? `[ ! -e ${LEDGER} ] || cat ${LEDGER} || exit` : ""}
 echo @@end
 `;
 }

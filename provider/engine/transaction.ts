@@ -61,6 +61,7 @@ export interface Request {
   readonly tell?: Tell;
 }
 
+/** What takes long, or was undone: seldom enough to stay on the screen. */
 export type Tell = (message: string, severity: "status" | "warning") => void;
 
 /** The way to a host: the shell in use, and another one over a connection of its own. */
@@ -116,6 +117,8 @@ export class Transactions {
     } catch (error) {
       this.known = undefined;
       batch.failAll((what) => lostError(what, error));
+      // What could not be read, for one, must not keep the lock.
+      if (shell.alive) await shell.run(UNLOCK, "unlock").catch(() => undefined);
     }
     return batch.settled();
   }
@@ -187,9 +190,12 @@ export class Transactions {
 
   /** What the host is now, with the lock held; undefined when that has failed and all have been told. */
   private async look(shell: Shell, batch: Batch): Promise<{ snapshot: Snapshot; interest: Interest } | undefined> {
-    const wanted = batch.interest();
-    if (this.known && covers(this.known.interest, wanted)) return this.known;
-    let interest = this.known ? union(this.known.interest, wanted) : wanted;
+    let interest = batch.interest();
+    if (this.known) {
+      const asked = this.known.interest;
+      interest = union(asked, interest, batch.recorded(this.known.snapshot));
+      if (covers(asked, interest)) return this.known;
+    }
     for (;;) {
       const snapshot = await this.lookOnce(shell, batch, interest);
       if (!snapshot) return undefined;
@@ -256,7 +262,7 @@ export class Transactions {
   private async cutOff(shell: Shell, batch: Batch, asked: Asked, care: Care, error: unknown): Promise<void> {
     this.known = undefined;
     batch.tell(`${shell.host} let nobody in after the change: it is undone`, "status");
-    const reason = `the change cut off the way to the host: ${messageOf(error)}`;
+    const reason = `the change cut off the way to the host: ${reasonOf(error)}`;
     const undo = await shell.run(undoScript(), "undo").catch(() => undefined);
     if (undo)
       batch.failAll((what) => new HostError({ ...what, reason, outcome: undoOutcome(undo), ...CUT_REMEDY }, error));
@@ -269,16 +275,18 @@ export class Transactions {
     asked: Asked,
     care: Care,
     error: unknown,
-    reason = messageOf(error),
+    reason = reasonOf(error),
     remedy = "run the same command again",
   ): Promise<void> {
     this.known = undefined;
     batch.tell(`the connection was lost: asking the host what became of the change`, "status");
     const wait = applyWithin(care.confirmWithin) + RESOLVE_WITHIN;
+    let shell: Shell | undefined;
     try {
-      const shell = await this.link.another(wait);
+      shell = await this.link.another(wait);
       this.link.adopt(shell);
       const reply = await shell.run(outcomeScript(batch.label(), asked, wait), "outcome", wait + SLACK);
+      if (reply.code !== 0) throw new Error("another change holds the lock");
       if (reply.stdout.includes("@@kept")) {
         const seen = await readHost(shell, batch.interest(), this.reader);
         batch.keepAll({ seen, changed: true });
@@ -296,7 +304,7 @@ export class Transactions {
           new HostError(
             {
               ...what,
-              reason: `${reason}; and it could not be reached again within ${wait.toString()} s: ${messageOf(again)}`,
+              reason: `${reason}; and it could not be ${shell ? "asked what became of it" : "reached again"} within ${wait.toString()} s: ${reasonOf(again)}`,
               outcome: "the host undoes the change by itself when nobody confirms it; the next run shows what it did",
               remedy: "is the host up? Then run the same command again",
             },
@@ -358,10 +366,9 @@ class Batch {
     };
   }
 
+  /** On one resource's line: the others wait for the same. */
   tell(message: string, severity: "status" | "warning"): void {
-    const open = this.open;
-    // A warning is said once; a status belongs to all who wait.
-    for (const { tell } of severity === "warning" ? open.slice(0, 1) : open) tell?.(message, severity);
+    this.open[0]?.tell?.(message, severity);
   }
 
   interest(): Interest {
@@ -451,6 +458,9 @@ interface What {
   readonly host: string;
 }
 
+/** Why, without what a HostError says of the outcome: it may have known less. */
+const reasonOf = (error: unknown): string => (error instanceof HostError ? error.problem.reason : messageOf(error));
+
 const NOTHING_CHANGED = "nothing was changed";
 
 const CUT_REMEDY = {
@@ -459,9 +469,15 @@ const CUT_REMEDY = {
     "depend on): change it, or reach the host by another way",
 };
 
+/** What a script said. With a full disk even that finds no room. */
+const wordsOf = ({ code, stderr }: Reply): string =>
+  stderr.trim() === ""
+    ? `the host's shell ended with ${code.toString()} and no words: is /run or /var full there?`
+    : stderr;
+
 /** The look failed: nothing has been written yet. */
 function toolError(what: What, reply: Reply): HostError {
-  const reason = reply.stderr.trim() === "" ? `the shell ended with ${reply.code.toString()}` : reply.stderr;
+  const reason = wordsOf(reply);
   const remedy = reason.includes("nft: not found")
     ? "install nftables on the host (Debian, Ubuntu: apt-get install nftables; RHEL: dnf install nftables)"
     : reason.includes("Operation not permitted")
@@ -506,7 +522,7 @@ function applyError(what: What, reply: Reply, plan: Plan, before: Snapshot): Hos
   const step = failedStep(reply);
   // Before the first step there is nothing to undo.
   const outcome = step === undefined && !reply.stdout.includes("@@undo") ? NOTHING_CHANGED : undoOutcome(reply);
-  const said = firstError(reply.stderr);
+  const said = firstError(wordsOf(reply));
   const line = step === NFT_STEP ? failedLine(reply.stderr, plan.nft.forward) : undefined;
   const object = line === undefined ? undefined : plan.nft.target.get(line.id);
   if (reply.stderr.includes("File exists") && object?.kind === "element") {
@@ -529,7 +545,8 @@ function applyError(what: What, reply: Reply, plan: Plan, before: Snapshot): Hos
 function applyRemedy(said: string, line: Line | undefined, id: string | undefined): string | undefined {
   if (line?.text.includes(" synproxy ") && /No such file or directory|not supported/i.test(said))
     return "this kernel has no SYNPROXY: it needs CONFIG_NFT_SYNPROXY (module nft_synproxy, Linux 5.3 or later)";
-  if (said.includes('No space left on device')) return "make room on the host: /run and /var/lib/lbshield must be writable";
+  if (said.includes("No space left on device"))
+    return "make room on the host: /run and /var/lib/lbshield must be writable";
   if (/Read-only file system|Permission denied/.test(said))
     return "the value is read-only here: in a container or network namespace it belongs to the machine outside";
   return id === undefined ? undefined : TOOLS.map((tool) => tool.remedy(said)).find((remedy) => remedy !== undefined);

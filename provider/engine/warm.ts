@@ -20,7 +20,7 @@ const wakes = (forward: readonly Line[]): boolean => {
   return table.length === 1 && table[0]?.startsWith("add ") === true;
 };
 
-/** Before the values and rules. A line to descriptor 8 is a packet of our own session. */
+/** Before the rules. A line to descriptor 8 is a packet of our own session. */
 export const warmStep = (forward: readonly Line[]): Step[] =>
   wakes(forward)
     ? [

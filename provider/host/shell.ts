@@ -34,12 +34,15 @@ export interface Shell {
  * quotes and no newlines: a login shell passes it on between single quotes.
  */
 const BOOT = [
-  `export LC_ALL=C`,
+  `export LC_ALL=C LBS=`,
   `[ "$(id -u)" = 0 ] || exec sudo -n -- sh -c "$1" lbshield "$1" "$SSH_CONNECTION"`,
   `LBSSH=\${2:-$SSH_CONNECTION}`,
   `export PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"`,
   `umask 077`,
-  `mkdir -p /run/lbshield && LBS=$(mktemp -d /run/lbshield/XXXXXX) && echo $$ >$LBS/pid || exit 74`,
+  // Another shell that ends may take the folder away between two commands.
+  `for try in 1 2 3 4; do mkdir -p /run/lbshield || exit 74; LBS=$(mktemp -d /run/lbshield/XXXXXX 2>/dev/null) && break; done`,
+  `[ -n "$LBS" ] || LBS=$(mktemp -d /run/lbshield/XXXXXX) || exit 74`,
+  `echo $$ >$LBS/pid || exit 74`,
   // A reader that is gone must not end the shell before the undo has run.
   `trap "" PIPE`,
   `trap "[ ! -e $LBS/settle ] || sh $LBS/settle $LBS \\"the connection ended before the change was confirmed\\" >/dev/null; [ ! -e $LBS/guard.pid ] || kill \\$(cat $LBS/guard.pid); rm -rf $LBS; rmdir /run/lbshield 2>/dev/null" EXIT`,
@@ -159,7 +162,7 @@ class FramedShell implements Shell {
     let rest = Buffer.concat(this.received);
     if (this.onReady) {
       // A login shell may greet before.
-      const ready = rest.toString("latin1").search(/^lbshield-ready$/m);
+      const ready = rest.toString("latin1").search(/^lbshield-ready\n/m);
       if (ready < 0) return;
       rest = rest.subarray(ready + READY.length);
       this.onReady();
@@ -191,7 +194,7 @@ class FramedShell implements Shell {
   private fail(reason: string): void {
     // What is said before the shell is there, on either stream, is why it is not.
     const said = `${this.complaints}${this.onReady ? Buffer.concat(this.received).toString() : ""}`.trim();
-    this.lost = explainEnd(this.host, said === "" ? reason : said, this.onReady !== undefined);
+    this.lost ??= explainEnd(this.host, said === "" ? reason : said, this.onReady !== undefined);
     for (const { reject } of this.waiting.values()) reject(this.lost);
     this.waiting.clear();
   }

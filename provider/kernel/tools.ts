@@ -1,6 +1,6 @@
 /** The tools that know no transactions: each lists its objects, and changes one with each command. */
 import { IPVS_LOOK, parseIpvs } from "./ipvs/listing";
-import { type IpvsObject, ipvsId, ipvsText } from "./ipvs/objects";
+import { type IpvsObject, ipvsEqual, ipvsId, ipvsText } from "./ipvs/objects";
 import { ipvsRemedy } from "./ipvs/remedy";
 import { ipvsSteps } from "./ipvs/steps";
 import {
@@ -13,7 +13,7 @@ import {
   parseModules,
 } from "./module/module";
 import { parseRoutes, routeLook } from "./route/listing";
-import { type RouteObject, routeId, routeText } from "./route/objects";
+import { type RouteObject, routeEqual, routeId, routeText } from "./route/objects";
 import { routeRemedy } from "./route/remedy";
 import { routeSteps } from "./route/steps";
 import { type Step } from "./step";
@@ -30,6 +30,8 @@ interface Tool<O extends ToolObject = ToolObject> {
   id(o: O): string;
   /** The content in the tool's own words. */
   text(o: O): string;
+  /** Does what is there (the second) do as what is wanted? */
+  equal(wanted: O | undefined, found: O | undefined): boolean;
   /** A shell fragment that lists what these objects might meet on the host. */
   look(objects: readonly O[]): string;
   parse(listing: string): O[];
@@ -44,6 +46,7 @@ const MODPROBE: Tool<Module> = {
   kinds: ["module"],
   id: moduleId,
   text: moduleText,
+  equal: (a, b) => a?.name === b?.name,
   look: moduleLook,
   parse: parseModules,
   steps: moduleSteps,
@@ -55,6 +58,7 @@ const IPVSADM: Tool<IpvsObject> = {
   kinds: ["ipvs-service", "ipvs-server", "ipvs-timeouts", "ipvs-daemon"],
   id: ipvsId,
   text: ipvsText,
+  equal: ipvsEqual,
   look: () => IPVS_LOOK,
   parse: parseIpvs,
   steps: ipvsSteps,
@@ -66,6 +70,7 @@ const IP: Tool<RouteObject> = {
   kinds: ["ip-rule", "route"],
   id: routeId,
   text: routeText,
+  equal: routeEqual,
   look: routeLook,
   parse: parseRoutes,
   steps: routeSteps,
@@ -83,6 +88,14 @@ export const isToolObject = (o: { readonly kind: string }): o is ToolObject => t
 export const toolId = (o: ToolObject): string => toolOf(o)?.id(o) ?? "";
 export const toolName = (o: ToolObject): string => toolOf(o)?.name ?? "";
 export const toolText = (o: ToolObject): string => toolOf(o)?.text(o) ?? "";
+
+export function toolEqual(wanted: ToolObject | undefined, found: ToolObject | undefined): boolean {
+  const one = wanted ?? found;
+  return one === undefined || (toolOf(one)?.equal(wanted, found) ?? false);
+}
+
+/** What every host has that has IPVS: it is set, and set back to what it was, but neither made nor removed. */
+export const isSetting = (o: ToolObject): boolean => o.kind === "ipvs-timeouts";
 
 /** What is there for good: a module that was loaded stays, since others may stand on it by now. */
 export const stays = (o: ToolObject): boolean => o.kind === "module";

@@ -20,4 +20,14 @@ export function hostName(kind: string, owner: Owner): string {
   return `${kind}/${plain}${plain === owner ? "" : `-${digest(owner)}`}`;
 }
 
+/** What the names of a resource's own chains begin with, e.g. `synproxy/acme/prod/web/`. */
+export const ownPrefix = (name: string): string => `${name}/`;
+
+/**
+ * The same of a part of a resource, e.g. `lb/acme/prod/lb1/synproxy.web.`: one slash ends the owner, dots divide what is
+ * its own. `part` has at most 32 characters, so that the longest name stays within nft's 255 bytes.
+ */
+export const partPrefix = (prefix: string, kind: string, part?: string): string =>
+  `${prefix}${kind}.${part === undefined ? "" : `${part}.`}`;
+
 const digest = (text: string): string => createHash("sha256").update(text).digest("hex").slice(0, 8);

@@ -1,6 +1,6 @@
-import { CONNTRACK_TUNING } from "./conntrack-tuning";
+import { LOAD_BALANCER } from "./load-balancer";
+import { PARTS } from "./load-balancer/parts";
 import { type ResourceType } from "./resource";
-import { SYNPROXY_RULE } from "./synproxy-rule";
 
-/** Every resource there is. A new one is a folder beside these and a line here. */
-export const RESOURCES: readonly ResourceType[] = [SYNPROXY_RULE, CONNTRACK_TUNING];
+/** Every resource there is. A new one is a folder beside these and a line in load-balancer/parts.ts. */
+export const RESOURCES: readonly ResourceType[] = [...Object.values(PARTS).map(({ type }) => type), LOAD_BALANCER];

@@ -1,18 +1,32 @@
 import { type z } from "zod";
 
-import { type Compiled } from "../engine/desired";
+import { type Compiled, type LineTool } from "../engine/desired";
 import { type Observed } from "../engine/snapshot";
 
 /** A resource: what a program may write, what it becomes on a host, and the way back. */
-export interface ResourceType<Model extends object = object> {
+export interface ResourceType<Model extends object = object, Args extends object = object> {
   /** The name in programs, e.g. `SynproxyRule`. */
   readonly type: string;
   /** The first part of its names on a host, e.g. `synproxy`. */
   readonly kind: string;
   /** Which tools' lines it has. */
-  readonly lines: readonly ("nft" | "sysctl")[];
-  readonly model: z.ZodObject & z.ZodType<Model>;
-  compile(name: string, model: Model): Compiled;
-  /** What the resource's own objects on the host amount to; what no arguments would produce is left out. */
-  decompile(name: string, observed: Observed): Partial<Model>;
+  readonly lines: readonly LineTool[];
+  readonly model: z.ZodObject & z.ZodType<Model, Args>;
+  /** `prefix` begins the names of its own chains; the rest of a name has no slash and no dot. See owner.ts. */
+  compile(prefix: string, model: Model): Compiled;
+  /**
+   * What the resource's own objects on the host amount to; what no arguments would produce is left out. `declared` is
+   * what they are meant to be.
+   */
+  decompile(prefix: string, observed: Observed, declared: Model): Partial<Model>;
+}
+
+/** The declared arguments with what was found in their place; where no arguments would give it, the lines alone tell. */
+export function asFound<Model extends object>(
+  type: ResourceType<Model>,
+  declared: Model,
+  found: Partial<Model>,
+): Model {
+  const merged = { ...declared, ...found };
+  return type.model.safeParse(merged).success ? merged : declared;
 }

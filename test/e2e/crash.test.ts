@@ -129,3 +129,18 @@ test("two engines at once on one host, fifty resources each, while a third reads
   expect(await blue.run("destroy", "--yes")).toMatchObject({ code: 0 });
   expect(await lab.fingerprint(1)).toBe(before);
 }, 300_000);
+
+test("a lock that somebody holds: whose it is stands on the resource's own line", async () => {
+  const shop = await project("lock", 4000);
+  const hold =
+    "mkdir -p /run/lbshield/others; echo 'acme/prod (3 resources), from ci-7' >/run/lbshield/others/holder; flock /run sleep 12; rm -r /run/lbshield/others";
+  const held = lab.exec(1, hold);
+  const { code, text } = await shop.up();
+  expect({ code, text }).toMatchObject({ code: 0 });
+  expect(text).toMatch(
+    /lbshield:SynproxyRule \(rule\d+\):\n +waiting: 10\.82\.1\.2 is being changed by acme\/prod \(3 resources\), from ci-7\n/,
+  );
+  await held;
+  expect(await shop.run("destroy", "--yes")).toMatchObject({ code: 0 });
+  expect(await lab.fingerprint(1)).toBe(before);
+}, 300_000);

@@ -133,6 +133,13 @@ test("a host that is reached by another name keeps its rules", async () => {
   expect(await project.run("refresh", "--preview-only", "--expect-no-changes")).toMatchObject({ code: 0 });
 });
 
+test("a rule that is replaced by request stays on the host", async () => {
+  const urn = String((await project.state()).get("shop-front")?.urn);
+  expect(await project.run("up", "--yes", "--skip-preview", "--replace", urn)).toMatchObject({ code: 0 });
+  expect((await lab.exec(1, "nft list table inet lbshield")).stdout).toContain("synproxy/shop/test/shop-front/input");
+  expect(await project.run("refresh", "--preview-only", "--expect-no-changes")).toMatchObject({ code: 0 });
+});
+
 test("destroy leaves the host as it was", async () => {
   expect(await project.run("destroy", "--yes")).toMatchObject({ code: 0 });
   expect(await lab.fingerprint(1)).toBe(before);

@@ -27,6 +27,17 @@ const CONFIG: Readonly<Record<string, () => Record<string, unknown>>> = {
       }),
     ),
   }),
+  "load-balancer": () => ({
+    balancer: {
+      host: lab.host(1).address,
+      hostKey: lab.host(1).hostKey,
+      interface: "eth1",
+      services: {
+        web: { address: lab.host(1).vip(), ports: [80, 443] },
+        api: { address: lab.host(1).vip(101), ports: [8443, "9000-9010"] },
+      },
+    },
+  }),
 };
 
 test.each(readdirSync(examples))("%s: preview, up, empty preview, empty refresh, destroy", async (example) => {

@@ -167,7 +167,9 @@ async function check(scenario: Scenario, fault: Case, within?: number): Promise<
   // As declared, or as it was; and the next one comes through.
   expect({ what, changed: (await make(change)).changed }).toEqual({ what, changed: error !== undefined });
   // Of those who died nothing is left: one folder is that of the clean session.
-  expect(await lab.exec(1, "ls -d /run/lbshield/??????/ | wc -l")).toMatchObject({ stdout: "1\n" });
+  const folders = () => lab.exec(1, "ls -d /run/lbshield/??????/ | wc -l");
+  for (let i = 0; i < 50 && (await folders()).stdout !== "1\n"; i++) await sleep(100);
+  expect(await folders()).toMatchObject({ stdout: "1\n" });
   return calls;
 }
 

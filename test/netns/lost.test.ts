@@ -113,6 +113,30 @@ test("the disk is full: nothing is begun, or all of it is undone", async () => {
   await expectUndone();
 });
 
+test.each([0, 4, 12, 24, 40, 80])("/run has %i KB left: nothing is begun, or all of it is undone", async (free) => {
+  const fill = `mount -t tmpfs -o size=256k full /run/lbshield && head -c $(((256 - ${free.toString()}) * 1024)) /dev/zero >/run/lbshield/fill`;
+  expect(await lab.exec(1, `mkdir -p /run/lbshield && ${fill}`)).toMatchObject({ code: 0 });
+  const result = await open()
+    .then(async (shell) => {
+      await changeOne(shell, { put: rule }, SAME_WAY).finally(() => {
+        shell.close();
+      });
+    })
+    .then(
+      () => "done",
+      (error: unknown) => String(error),
+    );
+  expect(result).toMatch(/done|No space left on device|I\/O error|is \/run or \/var full|ended with 74/);
+  await sleep(1500); // the guard's last look
+  await lab.exec(1, "umount /run/lbshield && rmdir /run/lbshield");
+  if (result === "done") {
+    const shell = await open();
+    await changeOne(shell, { remove: rule }, SAME_WAY);
+    shell.close();
+  }
+  await expectUndone();
+});
+
 test("another change waits for the lock, and what it finds is whole", async () => {
   const [first, second] = [await open(), await open()];
   await applyOnly(first);

@@ -30,6 +30,7 @@ afterEach(async () => {
 /** A rule from its declaration to its removal. */
 class Rule {
   private inputs: Record<string, unknown> = {};
+  private id = "";
   private readonly lifecycle: Lifecycle;
 
   constructor(
@@ -41,16 +42,16 @@ class Rule {
 
   async create(match: object, options: object = { wscale: 7, timestamp: true, sackPerm: true }): Promise<this> {
     this.inputs = this.checked(match, options);
-    await this.lifecycle.create(this.inputs);
+    this.id = (await this.lifecycle.create(this.inputs)).id;
     return this;
   }
 
   async update(match: object, options: object): Promise<void> {
-    this.inputs = await this.lifecycle.update(this.inputs, this.checked(match, options));
+    this.inputs = await this.lifecycle.update(this.id, this.inputs, this.checked(match, options));
   }
 
   delete(): Promise<void> {
-    return this.lifecycle.delete(this.inputs);
+    return this.lifecycle.delete(this.id, this.inputs);
   }
 
   private checked(match: object, options: object): Record<string, unknown> {

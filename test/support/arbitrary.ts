@@ -1,8 +1,11 @@
 /** Generated arguments, as untidy as people write them: unsorted, repeated, overlapping, numbers as texts. */
 import fc from "fast-check";
 
+import { Declarations } from "../../provider/engine/declarations";
 import { TIMEOUTS, type TimeoutName } from "../../provider/resources/conntrack-tuning/keys";
 import { type ConntrackTuningArgs } from "../../provider/resources/conntrack-tuning/model";
+import { LOAD_BALANCER } from "../../provider/resources/load-balancer";
+import { type LoadBalancerArgs } from "../../provider/resources/load-balancer/model";
 import { type SynproxyRuleArgs } from "../../provider/resources/synproxy-rule/model";
 
 /** Few addresses and few ports, so that rules meet. */
@@ -98,3 +101,37 @@ export const conntrackTuningArgs: fc.Arbitrary<ConntrackTuningArgs> = fc
     { requiredKeys: [] },
   )
   .filter((args) => Object.keys(args).length > 0);
+
+const partName = fc.oneof(
+  fc.constantFrom("web", "dmz", "0", "a_b-c"),
+  fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/),
+);
+
+const parts = <Args>(args: fc.Arbitrary<Args>): fc.Arbitrary<Record<string, Args>> =>
+  fc
+    .uniqueArray(fc.tuple(partName, args), { maxLength: 4, selector: ([name]) => name })
+    .map((pairs) => Object.fromEntries(pairs));
+
+export const loadBalancerArgs: fc.Arbitrary<LoadBalancerArgs> = fc
+  .record({ conntrack: conntrackTuningArgs, synproxyRules: parts(synproxyRuleArgs) }, { requiredKeys: [] })
+  .filter((args) => Object.keys(args).length > 0)
+  .map(withoutConflicts);
+
+/** Rules that cannot stand beside what is there already are left out. */
+function withoutConflicts({ synproxyRules, ...others }: LoadBalancerArgs): LoadBalancerArgs {
+  if (synproxyRules === undefined) return others;
+  return Object.entries(synproxyRules).reduce<LoadBalancerArgs>(
+    (args, [name, rule]) => {
+      const more = { ...args, synproxyRules: { ...args.synproxyRules, [name]: rule } };
+      return conflicts(more).length > 0 ? args : more;
+    },
+    { ...others, synproxyRules: {} },
+  );
+}
+
+const conflicts = (args: LoadBalancerArgs): string[] =>
+  new Declarations().enter("host", {
+    name: "lb/acme/prod/one",
+    label: "one",
+    ...LOAD_BALANCER.compile("lb/acme/prod/one/", LOAD_BALANCER.model.parse(args)),
+  });

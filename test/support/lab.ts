@@ -3,7 +3,6 @@ import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { promisify } from "node:util";
 
-const script = resolve(__dirname, "../../tools/lab/lab.sh");
 const run = promisify(execFile);
 
 /** What a command in the lab did. A status other than 0 is an answer here, not an error. */
@@ -51,27 +50,64 @@ interface Failure extends Error {
   readonly stderr?: string;
 }
 
-/** lab.sh's status for its own failures. */
+/** The scripts' status for their own failures. */
 const labFailed = 125;
 
-/** Hosts, clients and a web server in namespaces: tools/lab/lab.sh, for tests. */
-export class Lab {
-  private constructor(
-    private readonly lab: string,
-    private readonly net: string,
+/** A script of tools/lab, for one lab of that name and network. */
+export class LabScript {
+  readonly state: string;
+
+  constructor(
+    private readonly file: string,
+    readonly name: string,
+    readonly net: string,
+  ) {
+    this.state = `/run/lbshield-lab/${name}`;
+  }
+
+  async call(args: readonly string[], seconds: number): Promise<Result> {
+    try {
+      const { stdout, stderr } = await run(resolve(__dirname, "../../tools/lab", this.file), args, {
+        // All three, whatever the caller's environment says: what they decide belongs to one lab alone.
+        env: { ...process.env, LAB: this.name, LAB_NET: this.net, LAB_STATE: this.state },
+        timeout: seconds * 1000,
+        killSignal: "SIGKILL",
+        maxBuffer: 64 * 1024 * 1024,
+      });
+      return { stdout, stderr, code: 0 };
+    } catch (error) {
+      const { code, killed, stdout = "", stderr = "" } = error as Failure;
+      if (typeof code === "number" && code !== labFailed) return { stdout, stderr, code };
+      const reason = code ?? (killed === true ? `not done after ${seconds} s` : "killed");
+      throw new LabError(`${this.file} ${args.join(" ")}`, reason, stderr, error);
+    }
+  }
+
+  async succeed(args: readonly string[], seconds: number): Promise<string> {
+    const { stdout, stderr, code } = await this.call(args, seconds);
+    if (code !== 0) throw new LabError(`${this.file} ${args.join(" ")}`, code, stderr);
+    return stdout;
+  }
+}
+
+/** Hosts, clients and a web server, for tests. What the hosts are made of is the script's business. */
+export abstract class AnyLab {
+  protected constructor(
+    protected readonly script: LabScript,
     private readonly hosts: readonly LabHost[],
     /** ops may log in with it. */
     readonly password: string,
   ) {}
 
-  /**
-   * A new lab; one of that name that an earlier run left is removed. Name (at most 5 letters and digits) and net (two
-   * numbers, as in "10.97") are the test file's own, since Jest runs files at the same time.
-   */
-  static async up(name: string, net: string, hosts: number): Promise<Lab> {
-    await succeed(name, net, ["down"], 60);
-    await succeed(name, net, ["up", `${hosts}`, "--quiet"], 60);
-    const state = stateOf(name);
+  /** What the constructor takes, of a new lab; one of that name that an earlier run left is removed. */
+  protected static async start(
+    script: LabScript,
+    hosts: number,
+    seconds: number,
+  ): Promise<[LabScript, LabHost[], string]> {
+    await script.succeed(["down"], 60);
+    await script.succeed(["up", `${hosts}`, "--quiet"], seconds);
+    const { state, net } = script;
     const privateKey = await readFile(`${state}/id_ed25519`, "utf8");
     const password = (await readFile(`${state}/password`, "utf8")).trim();
     const numbers = Array.from({ length: hosts }, (_, index) => index + 1);
@@ -90,13 +126,14 @@ export class Lab {
         };
       }),
     );
-    return new Lab(name, net, found, password);
+    return [script, found, password];
   }
 
   /** Host 1, 2, ... */
   host(i: number): LabHost {
     const host = this.hosts[i - 1];
-    if (host === undefined) throw new RangeError(`The lab ${this.lab} has ${this.hosts.length} hosts, not ${i}`);
+    if (host === undefined)
+      throw new RangeError(`The lab ${this.script.name} has ${this.hosts.length} hosts, not ${i}`);
     return host;
   }
 
@@ -107,7 +144,7 @@ export class Lab {
 
   /** The same over SSH. */
   ssh(i: number, command: string, user = "root", seconds = 30): Promise<Result> {
-    return this.call(["ssh", `${user}@${i}`, command], seconds);
+    return this.script.call(["ssh", `${user}@${i}`, command], seconds);
   }
 
   /** Runs a shell command where the clients are. */
@@ -122,69 +159,47 @@ export class Lab {
 
   /** Sends SYNs with random source addresses, about 6,000 a second, at most 200,000. Linux drops a few per cent as martians. */
   async syns(destination: string, port: number, count: number): Promise<void> {
-    await this.succeed(["syns", destination, `${port}`, `${count}`], 30 + count / 1000);
+    await this.script.succeed(["syns", destination, `${port}`, `${count}`], 30 + count / 1000);
   }
 
   /** All that the provider may touch on host i, as text that two calls give alike when nothing has changed. */
   fingerprint(i: number): Promise<string> {
-    return this.succeed(["fingerprint", `${i}`], 30);
+    return this.script.succeed(["fingerprint", `${i}`], 30);
   }
 
   /** Connections that host i tracks: all, or those that match options of `conntrack -L`, as in "-p tcp --dport 80". */
   async conntrackCount(i: number, filter?: string): Promise<number> {
     const command = filter === undefined ? "conntrack -C" : `conntrack -L ${filter} | wc -l`;
-    return Number(await this.succeed(["exec", `${i}`, "bash", "-o", "pipefail", "-c", command], 30));
+    return Number(await this.script.succeed(["exec", `${i}`, "bash", "-o", "pipefail", "-c", command], 30));
+  }
+
+  async down(): Promise<void> {
+    await this.script.succeed(["down"], 60);
+  }
+
+  /** `timeout` ends the command with all its children, wherever it runs; killing the script would end the script. */
+  private async shell(where: readonly string[], command: string, seconds: number): Promise<Result> {
+    const result = await this.script.call(
+      [...where, "timeout", "-k", "2", `${seconds}`, "sh", "-c", command],
+      seconds + 5,
+    );
+    if (result.code !== 124) return result;
+    throw new LabError(`${where.join(" ")}: ${command}`, `not done after ${seconds} s`, result.stderr);
+  }
+}
+
+/** Hosts in namespaces: tools/lab/lab.sh. */
+export class Lab extends AnyLab {
+  /**
+   * A new lab. Name (at most 5 letters and digits) and net (two numbers, as in "10.97") are the test file's own, since Jest
+   * runs files at the same time.
+   */
+  static async up(name: string, net: string, hosts: number): Promise<Lab> {
+    return new Lab(...(await AnyLab.start(new LabScript("lab.sh", name, net), hosts, 60)));
   }
 
   /** Power off and on: nftables, sysctls, rules and routes are as at first, files stay. */
   async restart(i: number): Promise<void> {
-    await this.succeed(["restart", `${i}`], 60);
+    await this.script.succeed(["restart", `${i}`], 60);
   }
-
-  async down(): Promise<void> {
-    await this.succeed(["down"], 60);
-  }
-
-  /** `timeout` ends the command with all its children, wherever it runs; killing lab.sh would end lab.sh. */
-  private async shell(where: readonly string[], command: string, seconds: number): Promise<Result> {
-    const result = await this.call([...where, "timeout", "-k", "2", `${seconds}`, "sh", "-c", command], seconds + 5);
-    if (result.code !== 124) return result;
-    throw new LabError(`${where.join(" ")}: ${command}`, `not done after ${seconds} s`, result.stderr);
-  }
-
-  private call(args: readonly string[], seconds: number): Promise<Result> {
-    return call(this.lab, this.net, args, seconds);
-  }
-
-  private succeed(args: readonly string[], seconds: number): Promise<string> {
-    return succeed(this.lab, this.net, args, seconds);
-  }
-}
-
-function stateOf(name: string): string {
-  return `/run/lbshield-lab/${name}`;
-}
-
-async function call(name: string, net: string, args: readonly string[], seconds: number): Promise<Result> {
-  try {
-    const { stdout, stderr } = await run(script, args, {
-      // All three, whatever the caller's environment says: what they decide belongs to one lab alone.
-      env: { ...process.env, LAB: name, LAB_NET: net, LAB_STATE: stateOf(name) },
-      timeout: seconds * 1000,
-      killSignal: "SIGKILL",
-      maxBuffer: 64 * 1024 * 1024,
-    });
-    return { stdout, stderr, code: 0 };
-  } catch (error) {
-    const { code, killed, stdout = "", stderr = "" } = error as Failure;
-    if (typeof code === "number" && code !== labFailed) return { stdout, stderr, code };
-    const reason = code ?? (killed === true ? `not done after ${seconds} s` : "killed");
-    throw new LabError(`lab.sh ${args.join(" ")}`, reason, stderr, error);
-  }
-}
-
-async function succeed(name: string, net: string, args: readonly string[], seconds: number): Promise<string> {
-  const { stdout, stderr, code } = await call(name, net, args, seconds);
-  if (code !== 0) throw new LabError(`lab.sh ${args.join(" ")}`, code, stderr);
-  return stdout;
 }

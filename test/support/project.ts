@@ -1,4 +1,4 @@
-import { execFile } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -79,9 +79,20 @@ export class Project {
   }
 
   runWith(env: NodeJS.ProcessEnv, ...args: string[]): Promise<Ran> {
+    return this.command(env, "pulumi", "--non-interactive", ...args);
+  }
+
+  /** Begins `pulumi ...` and does not wait for its end. */
+  start(env: NodeJS.ProcessEnv, ...args: string[]): ChildProcess {
+    const options = { cwd: this.folder, env: { ...this.env, ...env }, stdio: "ignore" as const };
+    return spawn("pulumi", ["--non-interactive", ...args], options);
+  }
+
+  /** Runs any command where a user of the project would. */
+  command(env: NodeJS.ProcessEnv, file: string, ...args: string[]): Promise<Ran> {
     return new Promise((done) => {
       const options = { cwd: this.folder, env: { ...this.env, ...env }, maxBuffer: 64 << 20, timeout: 110_000 };
-      execFile("pulumi", ["--non-interactive", ...args], options, (error, stdout, stderr) => {
+      execFile(file, args, options, (error, stdout, stderr) => {
         const code = error === null ? 0 : typeof error.code === "number" ? error.code : -1;
         done({ code, text: `${stdout}${stderr}` });
       });

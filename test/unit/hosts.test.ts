@@ -58,9 +58,20 @@ test("a dial that failed is no session: the next question dials again", async ()
   expect(dialled).toHaveLength(2);
 });
 
-test("closing forgets every session", async () => {
-  const { hosts } = dialling();
+test("closing forgets every session, and ends it", async () => {
+  const { hosts, dialled } = dialling();
   const session = hosts.session({ host: "lb1" });
   await hosts.close();
   expect(hosts.session({ host: "lb1" })).not.toBe(session);
+  await expect(session.read([])).rejects.toThrow("the run was ended");
+  expect(dialled).toEqual([]);
+});
+
+test("a resource's changes are made with its care, or the configuration's, and told of on its line", () => {
+  const lines = new Map([["urn:web", jest.fn()]]);
+  const hosts = new Hosts(jest.fn(), {}, (urn) => lines.get(String(urn)) ?? jest.fn());
+  hosts.configure((key) => (key === "confirmTimeout" ? "1m" : undefined));
+  const { care, tell } = hosts.how({ urn: "urn:web", guard: "never" });
+  expect(care).toEqual({ guard: "never", confirmWithin: 60 });
+  expect(tell).toBe(lines.get("urn:web"));
 });

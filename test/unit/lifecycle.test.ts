@@ -7,7 +7,7 @@ let hosts = 0;
 /** A host that no other test has declared anything for. */
 const newHost = () => ({ host: `lb${(++hosts).toString()}` });
 
-async function check(type: "SynproxyRule" | "ConntrackTuning", args: Properties) {
+async function check(type: "SynproxyRule" | "ConntrackTuning" | "LoadBalancer", args: Properties) {
   const checked = await get(type).check?.({}, { connection: newHost(), owner: "acme/prod/web", ...args });
   const failures = checked?.failures ?? [];
   return { inputs: checked?.inputs ?? {}, problems: failures.map((f) => f.reason) };
@@ -16,6 +16,7 @@ async function check(type: "SynproxyRule" | "ConntrackTuning", args: Properties)
 const MATCH = { destinations: ["192.0.2.1"], ports: [80] };
 const checkRule = (args: Properties) => check("SynproxyRule", { chain: "input", match: MATCH, ...args });
 const checkTuning = (args: Properties) => check("ConntrackTuning", args);
+const checkBalancer = (args: Properties) => check("LoadBalancer", { owner: "acme/prod/lb1", ...args });
 const match = (part: Properties): Properties => ({ match: { ...MATCH, ...part } });
 const options = (part: Properties): Properties => ({ options: part });
 const udp = (timeout: unknown): Properties => ({ timeouts: { udp: timeout } });
@@ -238,9 +239,9 @@ describe("a connection is refused", () => {
       'connection.proxy: "bastion": proxy is the connection of a bastion: { host, user, ... }',
     ],
     [
-      "with a bastion behind a bastion",
-      { proxy: { host: "b", proxy: { host: "c" } } },
-      'connection.proxy: has no property "proxy"',
+      "with a secret that is no text, on a bastion behind a bastion",
+      { proxy: { host: "b", proxy: { host: "c", password: 1234 } } },
+      "connection.proxy.proxy.password: [secret]: password is a text",
     ],
   ])("%s", async (_name, connection, message) => {
     expect((await to(connection)).problems).toEqual([message]);
@@ -604,4 +605,67 @@ test("a connection that is not known yet is no problem", async () => {
 test("a property that does not exist is wrong whatever its neighbours will be", async () => {
   const { problems } = await checkRule({ options: { mss: UNKNOWN, bananas: 1 }, match: { ...MATCH, kiwis: UNKNOWN } });
   expect(problems.toSorted()).toEqual(['match: has no property "kiwis"', 'options: has no property "bananas"']);
+});
+
+describe("a LoadBalancer", () => {
+  const rule = (part: Properties = {}): Properties => ({ chain: "input", match: { ...MATCH, ...part } });
+
+  test("has the lines of its parts, and the canonical form of each", async () => {
+    const { inputs, problems } = await checkBalancer({
+      synproxyRules: { web: rule({ ports: ["443", 80] }), dmz: rule({ ports: [8080] }) },
+      conntrack: { timeouts: { udp: "1m" } },
+    });
+    expect(problems).toEqual([]);
+    expect(inputs).toMatchObject({
+      conntrack: { timeouts: { udp: 60 } },
+      synproxyRules: {
+        web: { match: { ports: [80, 443] }, options: { mss: 1460 } },
+        dmz: { match: { ports: [8080] } },
+      },
+      nft: { "chain lb/acme/prod/lb1/synproxy.web.input": "synproxy mss 1460; drop" },
+      sysctl: { "net.netfilter.nf_conntrack_udp_timeout": "60", "net.netfilter.nf_conntrack_tcp_loose": "0" },
+    });
+    expect(Object.keys(inputs.synproxyRules as object)).toEqual(["dmz", "web"]);
+  });
+
+  test("has lines of every tool, even when there are none", async () => {
+    expect((await checkBalancer({ synproxyRules: {} })).inputs).toMatchObject({ nft: {}, sysctl: {} });
+  });
+
+  test("is refused when parts collide, whether its host is known or not", async () => {
+    const collide = { synproxyRules: { a: rule(), b: rule() } };
+    const message = "synproxyRules.b: 192.0.2.1 port 80 is declared by synproxyRules.a as well";
+    expect((await checkBalancer(collide)).problems).toEqual([message]);
+    expect((await checkBalancer({ ...collide, connection: { host: UNKNOWN } })).problems).toEqual([message]);
+  });
+
+  test("tells parts that collide without what is secret", async () => {
+    const { problems } = await checkBalancer({
+      redact: true,
+      conntrack: { tcpLoose: true },
+      synproxyRules: { a: rule(), b: rule() },
+    });
+    expect(problems).toEqual([
+      "synproxyRules.a: net.netfilter.nf_conntrack_tcp_loose should be [secret], but conntrack wants it to be [secret]",
+      "synproxyRules.b: [secret] is declared by synproxyRules.a as well",
+    ]);
+  });
+
+  test.each<[string, Properties]>([
+    ["all rules", { synproxyRules: UNKNOWN }],
+    ["a rule", { synproxyRules: { web: UNKNOWN } }],
+    ["a value of a rule", { synproxyRules: { web: rule({ destinations: [UNKNOWN] }), dmz: rule() } }],
+    ["the tuning", { conntrack: UNKNOWN }],
+    ["a timeout", { conntrack: { timeouts: { udp: UNKNOWN } } }],
+  ])("leaves its lines unknown where a value is: %s", async (_name, args) => {
+    const { inputs, problems } = await checkBalancer(args);
+    expect(problems).toEqual([]);
+    expect(inputs).toMatchObject({ ...args, nft: UNKNOWN, sysctl: UNKNOWN });
+  });
+
+  test("is told of a bad part beside an unknown one", async () => {
+    expect((await checkBalancer({ synproxyRules: { a: UNKNOWN, b: rule({ ports: [UNKNOWN, 0] }) } })).problems).toEqual(
+      [`synproxyRules.b.match.ports[1]: 0: ${PORT}`],
+    );
+  });
 });

@@ -43,8 +43,8 @@ describe("schema of the package", () => {
     expect(required).toEqual(["chain", "match", "options", "connection", "nft", "sysctl"]);
   });
 
-  test("keeps credentials secret, of the host and of the bastion", () => {
-    for (const type of ["Connection", "ConnectionProxy"])
+  test("keeps credentials secret, of the host and of each bastion", () => {
+    for (const type of ["Connection", "ConnectionProxy", "ConnectionProxyProxy", "ConnectionProxyProxyProxy"])
       expect(marked("secret", properties(type))).toEqual([...SECRET_MEMBERS]);
     for (const credentials of [spec.config.variables, spec.provider.inputProperties])
       expect(marked("secret", credentials)).toEqual([...SECRET_MEMBERS]);
@@ -139,6 +139,24 @@ describe("schema of a model", () => {
         { name: "InputChain", value: "input" },
         { name: "ForwardChain", value: "forward" },
       ],
+    });
+  });
+
+  test("has a resource's types once, whether it is one of its own or a part of another", () => {
+    const inner = z.strictObject({ leaf: z.string() });
+    const types = new NamedTypes();
+    types.inputs("Thing", z.strictObject({ inner }), docs("Thing"));
+    const part = z.strictObject({ inner }).meta({ title: "ThingPart", description: "A part.", typesOf: "Thing" });
+    const { properties } = types.inputs("Whole", z.strictObject({ things: z.record(z.string(), part) }), docs("Whole"));
+    expect(properties.things).toEqual({
+      type: "object",
+      additionalProperties: { $ref: "#/types/lbshield:index:ThingPart" },
+      description: "about things",
+    });
+    expect(Object.keys(types.byToken())).toEqual(["lbshield:index:ThingInner", "lbshield:index:ThingPart"]);
+    expect(types.byToken()["lbshield:index:ThingPart"]).toMatchObject({
+      description: "A part.",
+      properties: { inner: { $ref: "#/types/lbshield:index:ThingInner" } },
     });
   });
 

@@ -1,8 +1,10 @@
-# What "as before" means. Sourced by lab.sh.
+# What "as before" means. Sourced by lab.sh and vm.sh.
 
 kernel_state() { # runs inside the host
   section() { printf '## %s\n' "$*" && "$@"; }
-  section nft -s list ruleset
+  # To look must change nothing, and these tools load what they ask about.
+  absent() { [ -e /proc/modules ] && ! grep -q "^$1 " /proc/modules && grep -qs "/$1\.ko" "/lib/modules/$(uname -r)/modules.dep"; }
+  if absent nf_tables; then echo '## nft -s list ruleset'; else section nft -s list ruleset; fi
   # What the host may write, and anybody may read: leaves out counters, what is the machine's, and random keys (0600).
   echo "## sysctl"
   (cd /proc/sys && find net -type f -perm -444 -perm /222 | LC_ALL=C sort | xargs grep -s '')
@@ -20,6 +22,11 @@ describe() { # the files whose names (relative to /, NUL between them) come in, 
   for name in "${names[@]}"; do [ -f "$name" ] && [ ! -L "$name" ] && printf '%s\0' "$name"; done | xargs -0r sha256sum | sed -E "s/^(\S+)  (.*)/'\2' \1/"
   printf '%s\0' "${names[@]}" | xargs -0r stat -c '%N %A %u:%g' 2>/dev/null
   return 0
+}
+
+own_files() { # the names of all that the provider may write; runs inside a host whose files are all its own
+  find /etc/systemd/system /etc/sysctl.d /etc/modules-load.d /etc/modprobe.d /etc/nftables.conf /var/lib/lbshield /run/lbshield* \
+    -printf '%p\0' 2>/dev/null
 }
 
 host_describe() { host_exec "$1" bash -c "$(declare -f describe) && describe"; }

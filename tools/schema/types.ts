@@ -39,7 +39,7 @@ export class NamedTypes {
     const possible = Object.entries(json.properties ?? {}).filter(([, property]) => !isNever(property));
     return {
       type: "object",
-      description: docs.text(),
+      description: json.description ?? docs.text(),
       properties: Object.fromEntries(
         possible.map(([key, property]) => [key, this.property(path, key, jsonOf(property), docs.member(key))]),
       ),
@@ -80,7 +80,7 @@ export class NamedTypes {
         return { type: "array", items: this.typeOf(path, jsonOf(json.items), docs) };
       case "object":
         return json.properties
-          ? this.name(json.title === undefined ? path : [json.title], this.object(path, json, docs))
+          ? this.name(json.title === undefined ? path : [json.title], this.object(within(path, json), json, docs))
           : { type: "object", additionalProperties: this.typeOf(path, jsonOf(json.additionalProperties), docs) };
       default:
         throw new Error(`${path.join(".")}: Pulumi's schema has no type for ${JSON.stringify(json)}`);
@@ -102,6 +102,10 @@ export const token = (name: string): string => `lbshield:index:${name}`;
 /** The properties that the canonical form of a model always has. */
 export const alwaysThere = (model: z.ZodType): readonly string[] =>
   z.toJSONSchema(model, { io: "output", unrepresentable: "any" }).required ?? [];
+
+/** What stands twice in a package, as a resource and in another, has its types once. */
+const within = (path: readonly string[], json: Json): readonly string[] =>
+  typeof json.typesOf === "string" ? [json.typesOf] : path;
 
 const NO_DOCS: Docs = { text: () => "", member: () => undefined };
 

@@ -4,7 +4,8 @@ set -eu
 
 # package:command. Looking for the commands, not the packages, is quicker and holds on any distribution.
 NEEDED="openssh-server:sshd openssh-client:ssh nftables:nft conntrack:conntrack hping3:hping3 iproute2:ip
-haproxy:haproxy sudo:sudo curl:curl python3:python3 procps:sysctl kmod:modprobe tcpdump:tcpdump util-linux:unshare"
+haproxy:haproxy sudo:sudo curl:curl python3:python3 procps:sysctl kmod:modprobe tcpdump:tcpdump util-linux:unshare
+qemu-system-x86:qemu-system-x86_64 qemu-utils:qemu-img mmdebstrap:mmdebstrap e2fsprogs:mke2fs"
 PATH=$PATH:/usr/sbin:/sbin # not in every user's PATH
 
 missing=

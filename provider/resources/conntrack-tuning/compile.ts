@@ -5,7 +5,7 @@ import { TIMEOUTS, type TimeoutName, VALUES, type ValueName, timeoutKey } from "
 import { type ConntrackTuningModel } from "./model";
 
 /** Every value is shared: a SynproxyRule may want the same one, and two that differ are a conflict. */
-export function compile(_name: string, model: ConntrackTuningModel): Compiled {
+export function compile(_prefix: string, model: ConntrackTuningModel): Compiled {
   const values = (Object.keys(VALUES) as ValueName[]).flatMap((name) => {
     const numbers: ReadonlyMap<boolean | string, number> = VALUES[name].numbers;
     const value = model[name];

@@ -2,7 +2,7 @@ import { TIMEOUTS, type TimeoutName, VALUES, type ValueName, timeoutKey } from "
 import { type ConntrackTuningModel } from "./model";
 
 /** The arguments that the observed values amount to; a value that no argument would give is left out. */
-export function decompile(_name: string, sysctls: ReadonlyMap<string, string>): Partial<ConntrackTuningModel> {
+export function decompile(_prefix: string, sysctls: ReadonlyMap<string, string>): Partial<ConntrackTuningModel> {
   const values = (Object.keys(VALUES) as ValueName[]).flatMap((name) => {
     const numbers: ReadonlyMap<boolean | string, number> = VALUES[name].numbers;
     const found = sysctls.get(VALUES[name].key);

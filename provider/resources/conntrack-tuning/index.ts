@@ -1,13 +1,13 @@
 import { type ResourceType } from "../resource";
 import { compile } from "./compile";
 import { decompile } from "./decompile";
-import { type ConntrackTuningModel, conntrackTuning } from "./model";
+import { type ConntrackTuningArgs, type ConntrackTuningModel, conntrackTuning } from "./model";
 
-export const CONNTRACK_TUNING: ResourceType<ConntrackTuningModel> = {
+export const CONNTRACK_TUNING: ResourceType<ConntrackTuningModel, ConntrackTuningArgs> = {
   type: "ConntrackTuning",
   kind: "conntrack",
   lines: ["sysctl"],
   model: conntrackTuning,
   compile,
-  decompile: (name, observed) => decompile(name, observed.sysctl),
+  decompile: (prefix, observed) => decompile(prefix, observed.sysctl),
 };

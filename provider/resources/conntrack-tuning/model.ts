@@ -66,42 +66,45 @@ const timeouts = z.strictObject(
 );
 
 export const conntrackTuning = z
-  .strictObject({
-    /**
-     * Take up connections whose start was not seen (`nf_conntrack_tcp_loose`). SYNPROXY needs `false`: with `true`
-     * the client's last ACK of the handshake is taken for a connection of its own. Kernel default true.
-     */
-    tcpLoose: flag("tcpLoose").optional(),
-    /** Only resets outside the window are invalid (`nf_conntrack_tcp_be_liberal`). Kernel default false. */
-    tcpBeLiberal: flag("tcpBeLiberal").optional(),
-    /** Count packets and bytes of every connection (`nf_conntrack_acct`). Kernel default false. */
-    accounting: flag("accounting").optional(),
-    /** Log invalid packets of one protocol or of all (`nf_conntrack_log_invalid`). Kernel default off. */
-    logInvalid: z
-      .enum(Object.keys(LOG_INVALID) as [LogInvalid, ...LogInvalid[]], {
-        error: reason(`logInvalid is one of ${Object.keys(LOG_INVALID).join(", ")}`),
-      })
-      .optional(),
-    /**
-     * SYN cookies (`tcp_syncookies`): never, when a listener's queue overflows, or `"always"`. SYNPROXY needs `true`.
-     * Kernel default true.
-     */
-    synCookies: z
-      .union([z.boolean(), z.literal("always")], { error: reason('synCookies is true, false or "always"') })
-      .optional(),
-    /**
-     * TCP timestamps of the host's own connections (`tcp_timestamps`); `"noOffset"`: without the random offset for
-     * each connection. SYNPROXY needs `true`. Kernel default true.
-     */
-    timestamps: z
-      .union([z.boolean(), z.literal("noOffset")], { error: reason('timestamps is true, false or "noOffset"') })
-      .optional(),
-    /**
-     * How long conntrack remembers an idle connection: seconds (1 to 2147483), or texts such as `"90s"`, `"2h"`,
-     * `"5d"`. A timeout that is not named is left as it is.
-     */
-    timeouts: timeouts.optional(),
-  })
+  .strictObject(
+    {
+      /**
+       * Take up connections whose start was not seen (`nf_conntrack_tcp_loose`). SYNPROXY needs `false`: with `true`
+       * the client's last ACK of the handshake is taken for a connection of its own. Kernel default true.
+       */
+      tcpLoose: flag("tcpLoose").optional(),
+      /** Only resets outside the window are invalid (`nf_conntrack_tcp_be_liberal`). Kernel default false. */
+      tcpBeLiberal: flag("tcpBeLiberal").optional(),
+      /** Count packets and bytes of every connection (`nf_conntrack_acct`). Kernel default false. */
+      accounting: flag("accounting").optional(),
+      /** Log invalid packets of one protocol or of all (`nf_conntrack_log_invalid`). Kernel default off. */
+      logInvalid: z
+        .enum(Object.keys(LOG_INVALID) as [LogInvalid, ...LogInvalid[]], {
+          error: reason(`logInvalid is one of ${Object.keys(LOG_INVALID).join(", ")}`),
+        })
+        .optional(),
+      /**
+       * SYN cookies (`tcp_syncookies`): never, when a listener's queue overflows, or `"always"`. SYNPROXY needs `true`.
+       * Kernel default true.
+       */
+      synCookies: z
+        .union([z.boolean(), z.literal("always")], { error: reason('synCookies is true, false or "always"') })
+        .optional(),
+      /**
+       * TCP timestamps of the host's own connections (`tcp_timestamps`); `"noOffset"`: without the random offset for
+       * each connection. SYNPROXY needs `true`. Kernel default true.
+       */
+      timestamps: z
+        .union([z.boolean(), z.literal("noOffset")], { error: reason('timestamps is true, false or "noOffset"') })
+        .optional(),
+      /**
+       * How long conntrack remembers an idle connection: seconds (1 to 2147483), or texts such as `"90s"`, `"2h"`,
+       * `"5d"`. A timeout that is not named is left as it is.
+       */
+      timeouts: timeouts.optional(),
+    },
+    { error: reason("a ConntrackTuning is an object such as { tcpLoose: false }") },
+  )
   .superRefine((args, ctx) => {
     const { timeouts: named, ...values } = args;
     const some = [...Object.values(values), ...Object.values(named ?? {})].some((v) => v !== undefined);

@@ -13,9 +13,9 @@ export const CHAINS = { prerouting: "prerouting", input: "input" } as const;
  * `input4`, and the proxy answers with a cookie. With tcp_loose=0 the client's ACK is invalid to conntrack and takes
  * the same way; only then is there a connection.
  */
-export function compile(name: string, model: SynproxyRuleModel): Compiled {
-  const prerouting = `${name}/${CHAINS.prerouting}`;
-  const input = `${name}/${CHAINS.input}`;
+export function compile(prefix: string, model: SynproxyRuleModel): Compiled {
+  const prerouting = `${prefix}${CHAINS.prerouting}`;
+  const input = `${prefix}${CHAINS.input}`;
   const { mss, wscale, timestamp, sackPerm } = model.options;
   const objects: NftObject[] = [
     { kind: "chain", name: prerouting, rules: [[{ is: "notrack" }]] },

@@ -8,14 +8,14 @@ import { type SynproxyRuleModel } from "./model";
  * The arguments that the observed objects amount to. A part that no arguments would produce (one key of a combination
  * is missing, the proxy's rule is gone) is left out: the lines say what differs.
  */
-export function decompile(name: string, nft: NftObjects): Partial<SynproxyRuleModel> {
-  const match = readMatch(name, nft);
-  const options = readOptions(name, nft);
+export function decompile(prefix: string, nft: NftObjects): Partial<SynproxyRuleModel> {
+  const match = readMatch(prefix, nft);
+  const options = readOptions(prefix, nft);
   return { ...(match ? { chain: "input" as const, match } : {}), ...(options ? { options } : {}) };
 }
 
-function readOptions(name: string, nft: NftObjects): SynproxyRuleModel["options"] | undefined {
-  const chain = nft.get(`chain ${name}/${CHAINS.input}`);
+function readOptions(prefix: string, nft: NftObjects): SynproxyRuleModel["options"] | undefined {
+  const chain = nft.get(`chain ${prefix}${CHAINS.input}`);
   const rules = chain?.kind === "chain" ? chain.rules : [];
   const statement = rules.length === 2 && rules[0]?.length === 1 ? rules[0][0] : undefined;
   if (statement?.is !== "synproxy") return undefined;
@@ -23,9 +23,9 @@ function readOptions(name: string, nft: NftObjects): SynproxyRuleModel["options"
   return timestamp ? { mss, wscale, timestamp, sackPerm } : { mss, timestamp, sackPerm };
 }
 
-function readMatch(name: string, nft: NftObjects): SynproxyRuleModel["match"] | undefined {
+function readMatch(prefix: string, nft: NftObjects): SynproxyRuleModel["match"] | undefined {
   const keys = [...nft.values()]
-    .filter((o): o is Element => o.kind === "element" && verdictChain(o) === `${name}/${CHAINS.input}`)
+    .filter((o): o is Element => o.kind === "element" && verdictChain(o) === `${prefix}${CHAINS.input}`)
     .map(readTierElement)
     .filter((key) => key !== undefined);
   const destinations = canonicalAddresses(keys.map((k) => k.address));

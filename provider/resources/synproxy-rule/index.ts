@@ -1,13 +1,13 @@
 import { type ResourceType } from "../resource";
 import { compile } from "./compile";
 import { decompile } from "./decompile";
-import { type SynproxyRuleModel, synproxyRule } from "./model";
+import { type SynproxyRuleArgs, type SynproxyRuleModel, synproxyRule } from "./model";
 
-export const SYNPROXY_RULE: ResourceType<SynproxyRuleModel> = {
+export const SYNPROXY_RULE: ResourceType<SynproxyRuleModel, SynproxyRuleArgs> = {
   type: "SynproxyRule",
   kind: "synproxy",
   lines: ["nft", "sysctl"],
   model: synproxyRule,
   compile,
-  decompile: (name, observed) => decompile(name, observed.nft),
+  decompile: (prefix, observed) => decompile(prefix, observed.nft),
 };

@@ -90,14 +90,17 @@ const options = z
     timestamp ? { mss, wscale, timestamp, sackPerm } : { mss, timestamp, sackPerm },
   );
 
-export const synproxyRule = z.strictObject({
-  /** The hook at which the proxy answers. `input`: the server is on the balancer itself (HAProxy, LVS). */
-  chain: z.literal("input", { error: reason('chain is "input": protect a service of the balancer itself') }),
-  /** Which connections are protected. */
-  match,
-  /** TCP options of the handshake. Default: mss 1460 and nothing else. */
-  options: options.prefault({}),
-});
+export const synproxyRule = z.strictObject(
+  {
+    /** The hook at which the proxy answers. `input`: the server is on the balancer itself (HAProxy, LVS). */
+    chain: z.literal("input", { error: reason('chain is "input": protect a service of the balancer itself') }),
+    /** Which connections are protected. */
+    match,
+    /** TCP options of the handshake. Default: mss 1460 and nothing else. */
+    options: options.prefault({}),
+  },
+  { error: reason('a SynproxyRule is an object such as { chain: "input", match: { destinations, ports } }') },
+);
 
 /** What a program writes. */
 export type SynproxyRuleArgs = z.input<typeof synproxyRule>;

@@ -84,7 +84,7 @@ test("a layout that nobody of this stands on is not looked at", () => {
 });
 
 test("what belongs to a declaration is its own objects and the values it claims", () => {
-  const { nft, sysctl: values } = restrictTo(web, host);
+  const { nft, sysctl: values } = restrictTo(web, host, LAYOUTS);
   expect([...nft.keys()]).toEqual(["chain demo/acme/prod/web/in", "element ports { 192.0.2.1 . 80 }"]);
   expect(values).toEqual(new Map([["net.a", "11"]]));
 });
@@ -93,10 +93,10 @@ describe("a resource is gone", () => {
   test.each<[string, Snapshot, boolean]>([
     ["when the host has neither record nor objects", FRESH, true],
     ["not while there is a record", { ...host, nft: new Map() }, false],
-    ["not while there is an object of its name", { ...host, records: [] }, false],
+    ["not while there is an object of its name", { ...host, records: new Map() }, false],
     ["when all that is left is another's", after(FRESH, { put: api }), true],
-    ["when all that is left is what it shared", without({ ...after(FRESH, { put: api }), records: [] }), true],
+    ["when all that is left is what it shared", without({ ...after(FRESH, { put: api }), records: new Map() }), true],
   ])("%s", (_name, seen, gone) => {
-    expect(isGone(web.name, seen)).toBe(gone);
+    expect(isGone(web.name, seen, LAYOUTS)).toBe(gone);
   });
 });

@@ -1,8 +1,13 @@
-/** A host on paper: plans are carried out on plain data. Its resources are smaller than any real one. */
-import { type Declaration, type Layout } from "../../../provider/engine/desired";
-import { type Change, type Plan, after as hostAfter, planBetween } from "../../../provider/engine/plan";
+/**
+ * A host on paper: plans are carried out on plain data, and the ledger on its text. Its resources are smaller than any
+ * real one.
+ */
+import { type Declaration, type Layout, TABLE_REF } from "../../../provider/engine/desired";
+import { type Ledger, goneLines, ledgerHead, newLines, parseLedger } from "../../../provider/engine/ledger";
+import { type Change, Draft, type Plan, planOf } from "../../../provider/engine/plan";
 import { type Snapshot } from "../../../provider/engine/snapshot";
-import { type NftObject, byId, chain } from "../../../provider/kernel/nftables/objects";
+import { type NftObject, type NftSet, byId, chain, hookText } from "../../../provider/kernel/nftables/objects";
+import { printRule } from "../../../provider/kernel/nftables/rule";
 import { type KernelObject, own, shared } from "../../../provider/kernel/object";
 import { type Sysctl } from "../../../provider/kernel/sysctl/sysctl";
 
@@ -29,7 +34,11 @@ export const FRESH: Snapshot = {
     ["net.a", "10"],
     ["net.b", "20"],
   ]),
-  records: [],
+  objects: new Map(),
+  session: { folder: "/run/lbshield/paper", entry: { address: "192.0.2.1", port: 22 } },
+  undone: [],
+  transaction: undefined,
+  records: new Map(),
   originals: new Map(),
 };
 
@@ -66,26 +75,78 @@ export const tuning = (path: string, ...values: Sysctl[]): Declaration => ({
   wanted: values.map(shared),
 });
 
-/** The plan of one change. */
-export const planOf = (change: Change, host: Snapshot, layouts: readonly Layout[]): Plan =>
-  planBetween(host, hostAfter(change, host, layouts));
+/** What some changes, entered one upon the other, make of a host. */
+export function draftOf(changes: readonly Change[], host: Snapshot, layouts = LAYOUTS): Draft {
+  const draft = new Draft(host, layouts);
+  for (const change of changes) draft.enter(change);
+  return draft;
+}
+
+/** The plan of some changes in one transaction. */
+export const planFor = (changes: readonly Change[], host: Snapshot, layouts = LAYOUTS): Plan =>
+  planOf(draftOf(changes, host, layouts));
 
 /** What the host is after a plan. */
-export function carryOut(plan: Plan, host: Snapshot): Snapshot {
-  const { write, remove, keepOriginals, dropOriginals } = plan.ledger;
-  const writes = [...plan.sysctlBefore, ...plan.sysctlAfter].map((w): [string, string] => [w.key, w.to]);
-  const replaced = [...remove, ...write.map((r) => r.name)];
+export function carryOut({ nft, values, objects, ledger }: Plan, host: Snapshot): Snapshot {
+  const gone = new Set(goneLines(ledger));
+  const kept = ledgerLines(host).filter((line) => !gone.has(line.split("\t", 2).join("\t")));
+  const next = ledger.empty ? [] : [ledgerHead("paper"), ...kept, ...newLines(ledger)];
   return {
-    nft: plan.nft.target,
-    sysctl: new Map([...host.sysctl, ...writes]),
-    records: [...host.records.filter((r) => !replaced.includes(r.name)), ...write],
-    originals: new Map([...host.originals, ...keepOriginals].filter(([key]) => !dropOriginals.includes(key))),
+    ...host,
+    nft: nft.target,
+    sysctl: new Map([...host.sysctl, ...values]),
+    objects: new Map(
+      [...new Map([...host.objects, ...objects])].flatMap(([id, o]) => (o === undefined ? [] : [[id, o]])),
+    ),
+    ...parseLedger(next.join("\n")),
   };
 }
 
+/** A ledger without its head. */
+const ledgerLines = ({ records, originals }: Ledger): string[] =>
+  newLines({
+    write: [...records.values()],
+    keepOriginals: originals,
+    remove: [],
+    dropOriginals: [],
+    empty: false,
+  });
+
 /** The host after one change after the other. */
 export const after = (host: Snapshot, ...changes: readonly Change[]): Snapshot =>
-  changes.reduce((now, change) => carryOut(planOf(change, now, LAYOUTS), now), host);
+  changes.reduce((now, change) => carryOut(planFor([change], now), now), host);
+
+/** What a look at a host answers. */
+export function printAnswer(host: Snapshot): string {
+  const { folder, entry } = host.session;
+  const ssh = entry === undefined ? "" : `198.51.100.7 50000 ${entry.address} ${entry.port.toString()}`;
+  const ledger = host.transaction === undefined ? [] : [ledgerHead(host.transaction), ...ledgerLines(host)];
+  return [
+    ...["@@undone", ...host.undone],
+    ...["@@session", `${folder}\t${ssh}`],
+    ...["@@nft", ...(host.nft.size > 0 ? printTable([...host.nft.values()]) : [])],
+    ...["@@sysctl", ...[...host.sysctl].map(([key, value]) => `${key}\t${value}`)],
+    ...["@@ledger", ...ledger],
+    "@@end\n",
+  ].join("\n");
+}
+
+function printTable(objects: readonly NftObject[]): string[] {
+  const elementsOf = (set: NftSet) =>
+    objects
+      .flatMap((o) => (o.kind === "element" && o.of === set.name ? [o] : []))
+      .map(({ key, value }) => (value === undefined ? key : `${key} : ${value}`));
+  const body = (o: NftObject): string[] => {
+    if (o.kind === "chain") return [...(o.hook ? [`${hookText(o.hook)};`] : []), ...o.rules.map(printRule)];
+    if (o.kind !== "set" && o.kind !== "map") return [];
+    const elements = elementsOf(o);
+    return [o.key, ...(elements.length > 0 ? [`elements = { ${elements.join(", ")} }`] : [])];
+  };
+  const blocks = objects
+    .filter((o) => o.kind !== "element")
+    .flatMap((o) => [`\t${o.kind} ${o.name} {`, ...body(o).map((line) => `\t\t${line}`), "\t}"]);
+  return [`table ${TABLE_REF} {`, ...blocks, "}"];
+}
 
 /** The same host with objects that somebody else put there. */
 export const withObjects = (host: Snapshot, ...objects: readonly NftObject[]): Snapshot => ({

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { ownerOf } from "../../../provider/engine/desired";
 import { chain } from "../../../provider/kernel/nftables/objects";
 import { RESOURCES } from "../../../provider/resources/registry";
-import { hostName } from "../../../provider/resources/owner";
+import { hostName, ownPrefix, partPrefix } from "../../../provider/resources/owner";
 
 /** nft(8): identifiers. */
 const IDENTIFIER = /^[A-Za-z_.][A-Za-z0-9_./-]*$/;
@@ -57,11 +57,13 @@ describe("a resource's name on the host", () => {
     );
   });
 
-  test("is found in the names of its chains", () => {
+  test("is found in the names of its chains, and of its parts' chains", () => {
     fc.assert(
       fc.property(kind, owner, (k, o) => {
         const name = hostName(k, o);
-        expect(ownerOf(chain(`${name}/input`, []))).toBe(name);
+        expect(ownerOf(chain(`${ownPrefix(name)}input`, []))).toBe(name);
+        expect(ownerOf(chain(`${partPrefix(ownPrefix(name), "synproxy", "web")}input`, []))).toBe(name);
+        expect(ownerOf(chain(`${partPrefix(ownPrefix(name), "conntrack")}input`, []))).toBe(name);
       }),
     );
   });

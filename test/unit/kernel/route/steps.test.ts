@@ -1,6 +1,12 @@
 import fc from "fast-check";
 
-import { type Route, type RouteObject, type RouteObjects, routeId } from "../../../../provider/kernel/route/objects";
+import {
+  type Route,
+  type RouteObject,
+  type RouteObjects,
+  routeEqual,
+  routeId,
+} from "../../../../provider/kernel/route/objects";
 import { routeSteps } from "../../../../provider/kernel/route/steps";
 import { routeState } from "../../../support/arbitrary-route";
 
@@ -81,7 +87,7 @@ function* moments(from: RouteObjects, to: RouteObjects): Generator<RouteObjects>
   expect(now).toEqual(to);
 }
 
-const has = (now: RouteObjects, o: RouteObject) => now.get(routeId(o)) === o;
+const has = (now: RouteObjects, o: RouteObject) => routeEqual(now.get(routeId(o)), o);
 
 test("at no moment does a rule lead to a table that lacks its routes", () => {
   fc.assert(

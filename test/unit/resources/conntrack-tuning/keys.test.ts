@@ -4,7 +4,7 @@ import { TIMEOUTS, VALUES } from "../../../../provider/resources/conntrack-tunin
 import { type ConntrackTuningArgs, conntrackTuning } from "../../../../provider/resources/conntrack-tuning/model";
 
 const values = (args: ConntrackTuningArgs) =>
-  compile("k/a/b/c", conntrackTuning.parse(args)).wanted.map(({ object, shared }) =>
+  compile("k/a/b/c/", conntrackTuning.parse(args)).wanted.map(({ object, shared }) =>
     object.kind === "sysctl" && shared ? `${object.key}=${object.value}` : object,
   );
 
@@ -53,6 +53,6 @@ describe("read back", () => {
     ["timeouts are seconds", { "net.netfilter.nf_conntrack_udp_timeout": "30" }, { timeouts: { udp: 30 } }],
     ["keys that are not ours are nothing", { "net.ipv4.ip_forward": "1" }, {}],
   ])("%s", (_name, found, expected) => {
-    expect(decompile("k/a/b/c", new Map(Object.entries(found)))).toEqual(expected);
+    expect(decompile("k/a/b/c/", new Map(Object.entries(found)))).toEqual(expected);
   });
 });

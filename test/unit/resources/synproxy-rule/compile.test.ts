@@ -5,18 +5,18 @@ import { LAYOUTS } from "../../../../provider/resources/layout";
 import { compile } from "../../../../provider/resources/synproxy-rule/compile";
 import { type SynproxyRuleArgs, synproxyRule } from "../../../../provider/resources/synproxy-rule/model";
 
-const NAME = "synproxy/acme/prod/web";
+const PREFIX = "synproxy/acme/prod/web/";
 const compiled = (match: SynproxyRuleArgs["match"], options?: SynproxyRuleArgs["options"]) =>
-  compile(NAME, synproxyRule.parse({ chain: "input", match, options }));
+  compile(PREFIX, synproxyRule.parse({ chain: "input", match, options }));
 const nft = (...args: Parameters<typeof compiled>) => desiredLines(compiled(...args)).nft ?? {};
 
 test("a rule is two chains, an element in each dispatch, and a protected address", () => {
   expect(nft({ destinations: ["192.0.2.1"], ports: [80] })).toEqual({
     "table inet lbshield": "layout synproxy",
-    [`chain ${NAME}/prerouting`]: "notrack",
-    [`chain ${NAME}/input`]: "synproxy mss 1460; drop",
-    "element prerouting4 { 192.0.2.1 . 80 }": `goto ${NAME}/prerouting`,
-    "element input4 { 192.0.2.1 . 80 }": `goto ${NAME}/input`,
+    [`chain ${PREFIX}prerouting`]: "notrack",
+    [`chain ${PREFIX}input`]: "synproxy mss 1460; drop",
+    "element prerouting4 { 192.0.2.1 . 80 }": `goto ${PREFIX}prerouting`,
+    "element input4 { 192.0.2.1 . 80 }": `goto ${PREFIX}input`,
     "element protected4 { 192.0.2.1 }": "in the set",
   });
 });
@@ -28,7 +28,7 @@ test.each<[SynproxyRuleArgs["options"], string]>([
   [{ timestamp: true, wscale: 0 }, "synproxy mss 1460 wscale 0 timestamp; drop"],
   [{ timestamp: true, wscale: 14, sackPerm: true }, "synproxy mss 1460 wscale 14 timestamp sack-perm; drop"],
 ])("options %j are the statement %s", (options, text) => {
-  expect(nft({ destinations: ["192.0.2.1"], ports: [80] }, options)[`chain ${NAME}/input`]).toBe(text);
+  expect(nft({ destinations: ["192.0.2.1"], ports: [80] }, options)[`chain ${PREFIX}input`]).toBe(text);
 });
 
 test("the keys are every combination, each in the map of its tier", () => {

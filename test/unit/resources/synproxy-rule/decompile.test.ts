@@ -1,21 +1,22 @@
 import { type NftObject, byId, chain } from "../../../../provider/kernel/nftables/objects";
+import { isNft } from "../../../../provider/kernel/object";
 import { compile } from "../../../../provider/resources/synproxy-rule/compile";
 import { decompile } from "../../../../provider/resources/synproxy-rule/decompile";
 import { synproxyRule } from "../../../../provider/resources/synproxy-rule/model";
 
-const NAME = "synproxy/acme/prod/web";
+const PREFIX = "synproxy/acme/prod/web/";
 const model = synproxyRule.parse({
   chain: "input",
   match: { destinations: ["192.0.2.1", "192.0.2.2"], ports: [80, "8000-8010"] },
   options: { timestamp: true },
 });
 const { chain: hook, match, options } = model;
-const objects: readonly NftObject[] = compile(NAME, model).wanted.flatMap(({ object, shared }) =>
-  object.kind === "sysctl" || shared ? [] : [object],
+const objects: readonly NftObject[] = compile(PREFIX, model).wanted.flatMap(({ object, shared }) =>
+  isNft(object) && !shared ? [object] : [],
 );
-const read = (...some: readonly NftObject[]) => decompile(NAME, byId(some));
-const input = (...rules: string[]) => chain(`${NAME}/input`, rules);
-const element = (of: string, key: string): NftObject => ({ kind: "element", of, key, value: `goto ${NAME}/input` });
+const read = (...some: readonly NftObject[]) => decompile(PREFIX, byId(some));
+const input = (...rules: string[]) => chain(`${PREFIX}input`, rules);
+const element = (of: string, key: string): NftObject => ({ kind: "element", of, key, value: `goto ${PREFIX}input` });
 
 test("all that belongs to a rule is the rule", () => {
   expect(read(...objects)).toEqual(model);

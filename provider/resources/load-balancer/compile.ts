@@ -1,0 +1,39 @@
+import { type Compiled } from "../../engine/desired";
+import { type KernelObject, type Wanted, objectId } from "../../kernel/object";
+import { type Sysctl, sysctlServes } from "../../kernel/sysctl/sysctl";
+import { type LoadBalancerModel } from "./model";
+import { partsOf } from "./parts";
+
+/** The union of its parts: what several of them share is there once. Two that cannot both be are told at check. */
+export function compile(prefix: string, model: LoadBalancerModel): Compiled {
+  const parts = partsOf(prefix, model).map((part) => ({
+    at: part.at,
+    ...part.type.compile(part.prefix, part.model),
+  }));
+  return {
+    layouts: [...new Set(parts.flatMap((part) => part.layouts))],
+    wanted: united(parts.flatMap((part) => part.wanted)),
+    parts: parts.map(({ at, wanted }) => ({ at, wanted })),
+  };
+}
+
+function united(wanted: readonly Wanted[]): Wanted[] {
+  const byId = new Map<string, Wanted>();
+  for (const one of wanted) {
+    const id = objectId(one.object);
+    const other = byId.get(id);
+    byId.set(id, other === undefined ? one : { ...other, object: both(other.object, one.object) });
+  }
+  return [...byId.values()];
+}
+
+const both = (a: KernelObject, b: KernelObject): KernelObject =>
+  a.kind === "sysctl" && b.kind === "sysctl" ? bothValues(a, b) : a;
+
+/** The values that serve both; the first is the one that is written. */
+function bothValues(a: Sysctl, b: Sysctl): Sysctl {
+  const [value, ...accepts] = [a.value, b.value, ...(a.accepts ?? [])].filter(
+    (v, i, all) => all.indexOf(v) === i && sysctlServes(a, v) && sysctlServes(b, v),
+  );
+  return value === undefined ? a : { kind: "sysctl", key: a.key, value, ...(accepts.length > 0 ? { accepts } : {}) };
+}
