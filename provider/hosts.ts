@@ -42,7 +42,7 @@ export class Hosts {
 
   /** How a resource's changes are to be made, and where they are told of. */
   how(inputs: Properties): Omit<Request, "change"> {
-    return { care: careOf(inputs, this.settings), tell: this.tellOf(inputs.urn) };
+    return { care: careOf(inputs, this.settings), tell: this.tellOf(inputs.resourceUrn) };
   }
 
   /** Waits for what is under way; refuses what is not. */

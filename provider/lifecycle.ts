@@ -28,7 +28,7 @@ export interface Created {
 }
 
 /** What a resource carries beside its own arguments. */
-const META = ["connection", "owner", "urn", "redact", ...CARE_MEMBERS, ...LINE_TOOLS, "__provider"] as const;
+const META = ["connection", "owner", "resourceUrn", "redact", ...CARE_MEMBERS, ...LINE_TOOLS, "__provider"] as const;
 
 export class Lifecycle {
   constructor(

@@ -4,7 +4,7 @@ const { Buffer } = require("node:buffer");
 const { appendFileSync } = require("node:fs");
 const { connect } = require("node:net");
 const { setTimeout: sleep } = require("node:timers/promises");
-const { Client } = require("ssh2");
+const { NodeSSH } = require("node-ssh");
 const { BASE, removal, ruleText } = require("./rules.cjs");
 
 const trace = (...words) =>
@@ -22,42 +22,25 @@ async function exec(connection, what, command, stdin = "") {
   }
 }
 
-function once({ host, user, hostKey }, what, command, stdin) {
-  return new Promise((resolve, reject) => {
-    const began = Date.now();
-    const client = new Client();
-    let loggedIn = false;
-    client.on("error", (error) => reject(Object.assign(error, { loggedIn })));
-    client.on("ready", () => {
-      loggedIn = true;
-      trace(host, "dial", "open after 1", `${Date.now() - began} ms`);
-      client.exec(command, (error, channel) => {
-        if (error) return reject(error);
-        let said = "";
-        channel.on("data", (data) => (said += data));
-        channel.stderr.on("data", (data) => (said += data));
-        channel.on("close", (code) => {
-          client.end();
-          trace(
-            host,
-            what,
-            `exit ${code}, ${said.length} B back`,
-            `${Date.now() - began} ms`,
-            `${stdin.length} B sent`,
-          );
-          if (code === 0) resolve(said);
-          else reject(Object.assign(new Error(`${command}: ${code}: ${said}`), { loggedIn }));
-        });
-        channel.end(stdin);
-      });
-    });
-    client.connect({
-      sock: connect({ host, port: 22, noDelay: true }), // without it every command would take 40 ms longer
-      username: user,
-      privateKey: process.env.LBSHIELD_PRIVATE_KEY,
-      hostVerifier: (key) => key.equals(Buffer.from(hostKey.split(" ")[1], "base64")),
-    });
+async function once({ host, user, hostKey }, what, command, stdin) {
+  const began = Date.now();
+  const ssh = new NodeSSH();
+  await ssh.connect({
+    sock: connect({ host, port: 22, noDelay: true }), // without it every command would take 40 ms longer
+    username: user,
+    privateKey: process.env.LBSHIELD_PRIVATE_KEY,
+    hostVerifier: (key) => key.equals(Buffer.from(hostKey.split(" ")[1], "base64")),
   });
+  trace(host, "dial", "open after 1", `${Date.now() - began} ms`);
+  try {
+    const { code, stdout, stderr } = await ssh.execCommand(command, { stdin });
+    const back = `exit ${code}, ${stdout.length + stderr.length} B back`;
+    trace(host, what, back, `${Date.now() - began} ms`, `${stdin.length} B sent`);
+    if (code !== 0) throw Object.assign(new Error(`${command}: ${code}: ${stderr}`), { loggedIn: true });
+    return stdout;
+  } finally {
+    ssh.dispose();
+  }
 }
 
 const nameOf = ({ name }) => name.replace(/^.*-/, "");

@@ -89,10 +89,12 @@ function stageLedger({ ledger }: Plan, transaction: string): string {
   if (ledger.empty) return `rm -f ${NEXT}`;
   return `${file('"$LBS/head"', ledgerHead(transaction))}${file('"$LBS/gone"', ["", ...goneLines(ledger)].join("\n"))}${file('"$LBS/new"', newLines(ledger).join("\n"))}
 mkdir -p ${FOLDER} || exit 74
-{ if [ -e ${LEDGER} ]; then awk -F"\\t" -v head="$(cat "$LBS/head")" '
-  FNR == NR { gone[$1 FS $2]; next }
+{ if [ -e ${LEDGER} ]; then awk -F"\\t" '
+  FNR == 1 { file++ }
+  file == 1 { head = $0; next }
+  file == 2 { gone[$1 FS $2]; next }
   FNR == 1 { for (i = 2; i <= NF && i < ${REMEMBERED.toString()}; i++) head = head FS $i; print head }
-  FNR > 1 && NF && !(($1 FS $2) in gone)' "$LBS/gone" ${LEDGER}; else cat "$LBS/head"; fi && cat "$LBS/new"; } >${NEXT} &&
+  FNR > 1 && NF && !(($1 FS $2) in gone)' "$LBS/head" "$LBS/gone" ${LEDGER}; else cat "$LBS/head"; fi && cat "$LBS/new"; } >${NEXT} &&
   { sync ${NEXT} || sync; } || { rm -f ${NEXT}; rmdir ${FOLDER} 2>/dev/null; exit 74; }
 `;
 }
@@ -116,7 +118,7 @@ ${unlock ? UNLOCK : ""}
 const askScript = ({ transaction, ledgerEmpty }: Asked): string => `
 if [ -e ${UNDONE}/${transaction} ]; then
   echo @@late; cat ${UNDONE}/${transaction}; rm -f ${UNDONE}/${transaction}; rmdir ${UNDONE} 2>/dev/null
-elif ${ledgerEmpty ? `[ ! -e ${LEDGER} ]` : `[ -e ${LEDGER} ] && head -n 1 ${LEDGER} | grep -qw ${transaction}`}; then echo @@kept
+elif ${ledgerEmpty ? `[ ! -e ${LEDGER} ]` : `[ -e ${LEDGER} ] && read -r head <${LEDGER} && [ "$head" != "\${head#*${transaction}}" ]`}; then echo @@kept
 else echo @@unknown; fi
 `;
 

@@ -30,6 +30,12 @@ export type LinesByObject = Readonly<Record<string, string>>;
  */
 const shim = (type: string): string => `exports.handler = () => require("pulumi-lbshield/provider").get("${type}");\n`;
 
+/** Without the dependency: what depends on a component waits for all that stands under it, itself included. */
+const urnOf = (resource: pulumi.Resource): Promise<string> =>
+  new Promise((resolve) => {
+    resource.urn.apply(resolve);
+  });
+
 /** A resource of the dynamic provider. */
 export abstract class LbshieldResource extends pulumi.CustomResource {
   constructor(type: string, name: string, args: OnHost & object, opts: pulumi.CustomResourceOptions = {}) {
@@ -47,8 +53,8 @@ export abstract class LbshieldResource extends pulumi.CustomResource {
     const meta = {
       connection,
       owner,
-      // On whose line the provider shows what takes long.
-      urn: pulumi.createUrn(name, token, options.parent),
+      // On whose line the provider shows what takes long. (The SDK drops an input that is called urn.)
+      resourceUrn: pulumi.createUrn(name, token, options.parent && urnOf(options.parent)),
       redact,
       guard: guard ?? care.guard,
       confirmTimeout: confirmTimeout ?? care.confirmTimeout,

@@ -144,3 +144,31 @@ test("a lock that somebody holds: whose it is stands on the resource's own line"
   expect(await shop.run("destroy", "--yes")).toMatchObject({ code: 0 });
   expect(await lab.fingerprint(1)).toBe(before);
 }, 300_000);
+
+test("a change that silences the network: the host undoes it, the error says so, the next run gets through", async () => {
+  const shop = await project("silent", 5000);
+  // nft as it is, and with the rules comes a drop of all that is SSH, for nine seconds.
+  const drop = "table ip cut { chain input { type filter hook input priority -10; tcp dport 22 drop; }; }";
+  await lab.exec(
+    1,
+    `cat >/usr/local/sbin/nft <<'END' && chmod +x /usr/local/sbin/nft && touch /tmp/cut
+#!/bin/sh
+case "$*" in *forward.nft*) if [ -e /tmp/cut ]; then
+  rm /tmp/cut
+  /usr/sbin/nft '${drop}'
+  setsid sh -c 'sleep 9; /usr/sbin/nft delete table ip cut' >/dev/null 2>&1 8>&- 9>&- &
+fi ;; esac
+exec /usr/sbin/nft "$@"
+END`,
+  );
+  await shop.must("config", "set", "lbshield:confirmTimeout", "5s");
+  const { code, text } = await shop.up("--parallel", "64");
+  expect(code).not.toBe(0);
+  expect(text).toMatch(
+    /apply SynproxyRule rule\d+ \(shop\/silent\) on 10\.82\.1\.2: the (change c|connection was lost)[^]*outcome: undone/,
+  );
+  await lab.exec(1, "rm -rf /usr/local/sbin/nft");
+  expect(await shop.up()).toMatchObject({ code: 0 });
+  expect(await shop.run("destroy", "--yes")).toMatchObject({ code: 0 });
+  expect(await lab.fingerprint(1)).toBe(before);
+}, 300_000);

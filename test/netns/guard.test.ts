@@ -1,4 +1,10 @@
 /** A change that cuts the way to the host is undone by the host itself, and the error says so. */
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { Client } from "ssh2";
+
 import { type Declaration } from "../../provider/engine/desired";
 import { HostSession } from "../../provider/engine/session";
 import { type Care } from "../../provider/engine/transaction";
@@ -146,6 +152,32 @@ test("auto proves the first rules, and not one more rule of another port; always
   await put(rule(82), { ...AUTO, guard: "always" });
   expect(dials).toBe(3);
   for (const port of [80, 81, 82]) await remove(rule(port));
+  await session.close();
+  expect(await lab.fingerprint(1)).toBe(before);
+});
+
+test("at the SSH layer: a hundred rules are one connection, one channel and three scripts; so are their reading and removal", async () => {
+  const channels = jest.spyOn(Client.prototype, "exec");
+  const trace = join(mkdtempSync(join(tmpdir(), "lbshield-")), "trace");
+  process.env.LBSHIELD_TRACE = trace;
+  const scripts = () => {
+    const lines = readFileSync(trace, "utf8").trim().split("\n");
+    writeFileSync(trace, "");
+    return lines.map((line) => line.split("\t")[2]).filter((what) => what !== "dial");
+  };
+  try {
+    const rules = Array.from({ length: 100 }, (_, i) => rule(1000 + i));
+    await Promise.all(rules.map((r) => put(r, { ...AUTO, guard: "never" })));
+    expect(scripts()).toEqual(["look", "apply", "confirm"]);
+    await Promise.all(rules.map((r) => session.read(r.wanted)));
+    expect(scripts()).toEqual(["read"]);
+    await Promise.all(rules.map((r) => remove(r)));
+    expect(scripts()).toEqual(["look", "apply", "confirm"]);
+    expect({ dials, channels: channels.mock.calls.length }).toEqual({ dials: 1, channels: 1 });
+  } finally {
+    delete process.env.LBSHIELD_TRACE;
+    channels.mockRestore();
+  }
   await session.close();
   expect(await lab.fingerprint(1)).toBe(before);
 });

@@ -71,7 +71,7 @@ test("a resource's changes are made with its care, or the configuration's, and t
   const lines = new Map([["urn:web", jest.fn()]]);
   const hosts = new Hosts(jest.fn(), {}, (urn) => lines.get(String(urn)) ?? jest.fn());
   hosts.configure((key) => (key === "confirmTimeout" ? "1m" : undefined));
-  const { care, tell } = hosts.how({ urn: "urn:web", guard: "never" });
+  const { care, tell } = hosts.how({ resourceUrn: "urn:web", guard: "never" });
   expect(care).toEqual({ guard: "never", confirmWithin: 60 });
   expect(tell).toBe(lines.get("urn:web"));
 });
