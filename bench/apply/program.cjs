@@ -52,8 +52,8 @@ async function floorOf(chosen, project, stack) {
   return Promise.all(
     declared(chosen).map(async ([type, name, host, args]) => {
       const owner = `${project}/${stack}/${name}`;
-      const urn = `urn:pulumi:${stack}::${project}::lbshield:index:Host$pulumi-nodejs:dynamic/lbshield:${type}::${name}`;
-      const given = { ...args, connection: host.connection, owner, urn };
+      const resourceUrn = `urn:pulumi:${stack}::${project}::lbshield:index:Host$pulumi-nodejs:dynamic/lbshield:${type}::${name}`;
+      const given = { ...args, connection: host.connection, owner, resourceUrn };
       const { inputs, failures } = await get(type).check({}, given);
       if (failures?.length > 0) throw new Error(failures[0].reason);
       return [name, host.name, inputs];
