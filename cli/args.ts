@@ -2,7 +2,7 @@
 import { isIPv6 } from "node:net";
 import { parseArgs } from "node:util";
 
-import { SECRET_MEMBERS, connection } from "../provider/host/connection";
+import { connection, isSecretMember } from "../provider/host/connection";
 import { validate } from "../provider/validate";
 import { type Properties } from "../provider/wire";
 
@@ -121,8 +121,7 @@ function wayFrom(host: string, hostKey: string | undefined, proxy: string | unde
     ...(hostKey === undefined ? {} : { hostKey }),
     ...(through === undefined ? {} : { proxy: through }),
   };
-  const secret = (path: readonly PropertyKey[]) => SECRET_MEMBERS.some((member) => path.at(-1) === member);
-  const { problems } = validate(connection, given, { secret });
+  const { problems } = validate(connection, given, { secret: isSecretMember });
   if (problems.length > 0) throw new Usage(problems.join("\n"));
   return given;
 }

@@ -1,8 +1,9 @@
 /** What is on a host, and whose it is. */
 import { ownerOf, stackOf } from "../provider/engine/desired";
-import { type Ledger } from "../provider/engine/ledger";
+import { Draft } from "../provider/engine/plan";
 import { type Snapshot } from "../provider/engine/snapshot";
 import { type KernelObject, type Wanted, sysctlsOf } from "../provider/kernel/object";
+import { LAYOUTS } from "../provider/resources/layout";
 
 /** A resource that a host knows. */
 export interface Entry {
@@ -56,11 +57,8 @@ export const resourceOf = ({ label, stack }: Pick<Entry, "label" | "stack">): st
   label.endsWith(` (${stack})`) ? label.slice(0, -` (${stack})`.length) : label;
 
 /** The values that nobody claims any more once these are gone, and what they go back to. */
-export function freedBy(gone: readonly Entry[], { records, originals }: Ledger): Map<string, string> {
-  const names = new Set(gone.map((e) => e.name));
-  const keys = (those: boolean) =>
-    [...records.values()].filter((r) => names.has(r.name) === those).flatMap((r) => sysctlsOf(r.wanted));
-  const claimed = new Set(keys(false).map((s) => s.key));
-  const freed = new Set(keys(true).flatMap(({ key }) => (claimed.has(key) ? [] : [key])));
-  return new Map([...originals].filter(([key]) => freed.has(key)));
+export function freedBy(gone: readonly Entry[], seen: Snapshot): Map<string, string> {
+  const draft = new Draft(seen, LAYOUTS);
+  for (const { name, label } of gone) draft.enter({ remove: { name, label } });
+  return new Map([...seen.originals].filter(([key]) => !draft.originals.has(key)));
 }

@@ -1,7 +1,7 @@
 /** What a stack's state says of hosts. */
 import { HostError } from "../provider/errors";
 import { endpoint } from "../provider/host/connection";
-import { hostName } from "../provider/resources/owner";
+import { hostName, parseId } from "../provider/resources/owner";
 import { RESOURCES } from "../provider/resources/registry";
 import { type Properties, UNKNOWN, isObject } from "../provider/wire";
 
@@ -108,6 +108,5 @@ function endpointOf(connection: unknown): string | undefined {
     : undefined;
 }
 
-/** A whole connection may be secret; the id is not: `NAME@ENDPOINT`. */
-const endpointOfId = (id: unknown): string | undefined =>
-  typeof id === "string" && id.includes("@") ? id.slice(id.lastIndexOf("@") + 1) : undefined;
+/** A whole connection may be secret; the id is not. */
+const endpointOfId = (id: unknown): string | undefined => (typeof id === "string" ? parseId(id)?.via : undefined);

@@ -8,11 +8,11 @@ import { type Declaration, LINE_TOOLS, type Lines, desiredLines } from "./engine
 import { isGone, observedLines, restrictTo } from "./engine/observed";
 import { printKey } from "./engine/plan";
 import { HostError } from "./errors";
-import { SECRET_MEMBERS, connection, endpoint } from "./host/connection";
+import { connection, endpoint, isSecretMember } from "./host/connection";
 import { type Hosts } from "./hosts";
 import { type Wanted, objectId } from "./kernel/object";
 import { LAYOUTS } from "./resources/layout";
-import { hostName, ownPrefix } from "./resources/owner";
+import { hostName, ownPrefix, parseId, printId } from "./resources/owner";
 import { type ResourceType, asFound } from "./resources/resource";
 import { validate } from "./validate";
 
@@ -47,7 +47,7 @@ export class Lifecycle {
     const where = meta.connection;
     const reach = validate(connection, where, {
       at: "connection",
-      secret: (path) => SECRET_MEMBERS.some((member) => path.at(-1) === member),
+      secret: isSecretMember,
     });
     const given = Object.fromEntries(CARE_MEMBERS.flatMap((key) => (meta[key] == null ? [] : [[key, meta[key]]])));
     const careful = validate(care, given, { secret: () => false });
@@ -80,7 +80,7 @@ export class Lifecycle {
     const creation = randomBytes(4).toString("hex");
     const declaration = { ...this.declare(inputs), creation };
     await this.put(inputs, declaration);
-    return { id: `${declaration.name}@${at(reachOf(inputs))}#${creation}`, outputs: inputs };
+    return { id: printId({ name: declaration.name, via: at(reachOf(inputs)), creation }), outputs: inputs };
   }
 
   async update(id: string, olds: Properties, news: Properties): Promise<Properties> {
@@ -160,9 +160,8 @@ function split(properties: Properties): { args: Properties; meta: Properties } {
   };
 }
 
-/** The end of an id says which creation of the resource it is. */
 function creationOf(id: string): { creation?: string } {
-  const creation = /#([0-9a-f]+)$/.exec(id)?.[1];
+  const creation = parseId(id)?.creation;
   return creation === undefined ? {} : { creation };
 }
 

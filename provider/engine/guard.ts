@@ -17,6 +17,8 @@ export const UNDONE = `${RUN}/outcomes`;
 /** Written last: a script that does not end with it was cut off when the disk was full. */
 const WHOLE = "# whole";
 
+const ENDED = "the connection ended before the change was confirmed";
+
 export interface Settlement {
   readonly transaction: string;
   /** Whose change it is, e.g. `acme/prod, 12 resources`. */
@@ -94,17 +96,17 @@ end_shell() {
     }')
   kill -KILL $kin
 } 2>/dev/null
-settle() {
+finish() {
   flock 9
   [ ! -e "$LBS/settle" ] || sh "$LBS/settle" "$LBS" "$1"
+  rm -rf "$LBS"
+  rmdir ${RUN} 2>/dev/null
+  exit
 }
 while [ -d "$LBS" ]; do
   if ! alive; then
     mv "$LBS/open" "$LBS/rollback" 2>/dev/null
-    settle "the connection ended before the change was confirmed" 
-    rm -rf "$LBS"
-    rmdir ${RUN} 2>/dev/null
-    exit
+    finish "${ENDED}"
   fi
   if [ -e "$LBS/open" ]; then
     read -r up rest </proc/uptime
@@ -115,10 +117,7 @@ while [ -d "$LBS" ]; do
     *)
       if [ "\${up%%.*}" -ge "$deadline" ] && mv "$LBS/open" "$LBS/rollback"; then
         end_shell
-        settle "nobody confirmed it in time"
-        rm -rf "$LBS"
-        rmdir ${RUN} 2>/dev/null
-        exit
+        finish "nobody confirmed it in time"
       fi
       [ -e "$LBS/armed" ] || ! tail -n 1 "$LBS/settle" | grep -q "^${WHOLE}$" || : >"$LBS/armed"
       ;;
@@ -169,18 +168,19 @@ until [ -e "$LBS/armed" ]; do
 done
 `;
 
-/**
- * Whoever gets the lock first ends what others have left: a shell and its guard can both be killed. What the host has
- * undone is told once.
- */
-export const RECOVER = `
+/** Whoever gets the lock first ends what others have left: a shell and its guard can both be killed. */
+export const settleLeft = (why: string): string => `
 for left in ${RUN}/*/; do
   left=\${left%/}
   [ "$left" != "$LBS" ] && [ -e "$left/pid" ] || continue
-  [ ! -e "$left/settle" ] || sh "$left/settle" "$left" "the connection ended before the change was confirmed" >/dev/null
+  [ ! -e "$left/settle" ] || sh "$left/settle" "$left" ${quote(why)} >/dev/null
   read -r pid rest <"$left/pid"
   [ -d "/proc/$pid" ] || rm -rf "$left"
-done
+done`;
+
+/** The same, and what the host has undone is told once. */
+export const RECOVER = `
+${settleLeft(ENDED)}
 echo @@undone
 for file in ${UNDONE}/*; do [ ! -f "$file" ] || { cat "$file"; rm -f "$file"; }; done
 rmdir ${UNDONE} 2>/dev/null

@@ -323,7 +323,7 @@ function ledgerEdit({ now, records, originals }: Draft): LedgerEdit {
 }
 
 /** Under which names the host may know the resource. */
-const namesOf = (change: Change): readonly string[] =>
+export const namesOf = (change: Change): readonly string[] =>
   "remove" in change ? [change.remove.name] : [change.put.name, ...(change.was === undefined ? [] : [change.was])];
 
 /** `"eth0" . 192.0.2.1 . 80` as people say it. */

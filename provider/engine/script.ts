@@ -1,7 +1,7 @@
 /** The shell scripts of a transaction. Each is one frame; `$LBS` is the shell's private folder on the host. */
 import { type Line } from "../kernel/nftables/script";
 import { quote } from "../kernel/quote";
-import { RECOVER, RUN, UNDONE, armScript, deadlineIn, settleScript } from "./guard";
+import { RECOVER, RUN, UNDONE, armScript, deadlineIn, settleLeft, settleScript } from "./guard";
 import { FOLDER, LEDGER, NEXT, goneLines, ledgerHead, newLines } from "./ledger";
 import { type Plan } from "./plan";
 import { type Interest, snapshotScript } from "./snapshot";
@@ -131,10 +131,7 @@ export interface Asked {
 export const outcomeScript = (who: string, asked: Asked, wait: number): string => `
 flock -w ${wait.toString()} 9 || exit ${BUSY.toString()}
 printf "%s" ${quote(who)} >${HOLDER} 2>/dev/null
-for left in ${RUN}/*/; do
-  left=\${left%/}
-  [ "$left" = "$LBS" ] || [ ! -e "$left/settle" ] || sh "$left/settle" "$left" "the connection was lost" >/dev/null
-done
+${settleLeft("the connection was lost")}
 ${askScript(asked)}
 ${UNLOCK}
 `;

@@ -19,6 +19,7 @@ import {
   type Plan,
   differences,
   isEmpty,
+  namesOf,
   overlappingOwner,
   planOf,
   takenBy,
@@ -444,9 +445,6 @@ class Batch {
 }
 
 const nameOf = ({ change }: Request): string => ("put" in change ? change.put.name : change.remove.name);
-
-const namesOf = (change: Change): string[] =>
-  "put" in change ? [change.put.name, ...(change.was === undefined ? [] : [change.was])] : [change.remove.name];
 
 /** What a step of this change may be named by. */
 const idsOf = ({ change }: Request): string[] =>

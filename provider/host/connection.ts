@@ -99,6 +99,10 @@ export function wayTo({ proxy, ...last }: Way): Dial[] {
 /** Never shown, never stored in plain text. */
 export const SECRET_MEMBERS = ["privateKey", "privateKeyPassword", "password"] as const;
 
+/** Does this path within a connection, at whichever hop, lead to one of them? */
+export const isSecretMember = (path: readonly PropertyKey[]): boolean =>
+  SECRET_MEMBERS.some((member) => path.at(-1) === member);
+
 /** Provider configuration by key, without the `lbshield:` prefix. */
 export type Settings = (key: string) => string | undefined;
 

@@ -7,13 +7,9 @@ import { appendFileSync } from "node:fs";
 import { type Reply } from "./shell";
 
 export async function traced(host: string, what: string, sent: number, reply: Promise<Reply>): Promise<Reply> {
-  const file = process.env.LBSHIELD_TRACE;
-  if (file === undefined || file === "") return reply;
-  const began = process.hrtime.bigint();
+  const began = performance.now();
   const write = (how: string) => {
-    const took = Number(process.hrtime.bigint() - began) / 1e6;
-    const line = [new Date().toISOString(), host, what, how, `${took.toFixed(1)} ms`, `${sent.toString()} B sent`];
-    appendFileSync(file, `${line.join("\t")}\n`, { mode: 0o600 });
+    trace(host, what, how, `${(performance.now() - began).toFixed(1)} ms`, `${sent.toString()} B sent`);
   };
   try {
     const { code, stdout, stderr } = await reply;
@@ -26,8 +22,11 @@ export async function traced(host: string, what: string, sent: number, reply: Pr
 
 /** A connection that was opened or that could not be, in the same file. */
 export function traceDial(host: string, began: number, how: string): void {
+  trace(host, "dial", how, `${(Date.now() - began).toString()} ms`);
+}
+
+function trace(...words: readonly string[]): void {
   const file = process.env.LBSHIELD_TRACE;
   if (file === undefined || file === "") return;
-  const line = [new Date().toISOString(), host, "dial", how, `${(Date.now() - began).toString()} ms`];
-  appendFileSync(file, `${line.join("\t")}\n`, { mode: 0o600 });
+  appendFileSync(file, `${[new Date().toISOString(), ...words].join("\t")}\n`, { mode: 0o600 });
 }

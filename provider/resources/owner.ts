@@ -20,6 +20,23 @@ export function hostName(kind: string, owner: Owner): string {
   return `${kind}/${plain}${plain === owner ? "" : `-${digest(owner)}`}`;
 }
 
+/** A resource in Pulumi's state: its name on the host, by which way the host is reached, and which creation of it it is. */
+export interface ResourceId {
+  readonly name: string;
+  readonly via: string;
+  /** Absent in ids of before there were any. */
+  readonly creation?: string;
+}
+
+export const printId = ({ name, via, creation }: Required<ResourceId>): string => `${name}@${via}#${creation}`;
+
+export function parseId(id: string): ResourceId | undefined {
+  const [, name, via, creation] = /^(.*)@([^@#]*)(?:#([0-9a-f]+))?$/.exec(id) ?? [];
+  return name === undefined || via === undefined
+    ? undefined
+    : { name, via, ...(creation === undefined ? {} : { creation }) };
+}
+
 /** What the names of a resource's own chains begin with, e.g. `synproxy/acme/prod/web/`. */
 export const ownPrefix = (name: string): string => `${name}/`;
 

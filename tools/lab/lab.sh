@@ -172,6 +172,22 @@ syns() { # hping3 ignores -c together with --flood, so never that; at u100 it se
   [[ $sent == *"$3 packets transmitted"* ]] || die "syns: ${sent:-timeout}"
 }
 
+enter() { # enter ssh|exec|client|backend ...: a command somewhere in the lab
+  local where=$1 to
+  shift
+  case $where in
+    ssh)
+      to=$1
+      shift
+      [[ $to == *@* ]] || to=root@$to
+      exec ssh -F "$S/ssh_config" "${to/@/@h}" "$@"
+      ;;
+    exec) host_exec "$@" ;;
+    client) exec ip netns exec "$C" "$@" ;;
+    backend) exec ip netns exec "$B" "$@" ;;
+  esac
+}
+
 [ "$(id -u)" = 0 ] || die "run as root"
 [[ $LAB =~ ^[a-z][a-z0-9]{0,4}$ ]] || die "LAB: a letter, then at most 4 letters or digits (interface names are short)"
 [[ $LAB_NET =~ ^[0-9]{1,3}\.[0-9]{1,3}$ ]] || die "LAB_NET: two numbers, as in 10.97"
@@ -187,14 +203,6 @@ esac
 
 case $cmd in
   up | down | status | syns | restart | get | fingerprint) "$cmd" "$@" ;;
-  ssh)
-    to=$1
-    shift
-    [[ $to == *@* ]] || to=root@$to
-    exec ssh -F "$S/ssh_config" "${to/@/@h}" "$@"
-    ;;
-  exec) host_exec "$@" ;;
-  client) exec ip netns exec "$C" "$@" ;;
-  backend) exec ip netns exec "$B" "$@" ;;
+  ssh | exec | client | backend) enter "$cmd" "$@" ;;
   *) usage ;;
 esac

@@ -62,14 +62,6 @@ case $cmd in
   reboot) host_reboot "$1" ;;
   reset) restart "$1" ;;
   stop | cont) host_monitor "$1" "$cmd" ;;
-  ssh)
-    to=$1
-    shift
-    [[ $to == *@* ]] || to=root@$to
-    exec ssh -F "$S/ssh_config" "${to/@/@h}" "$@"
-    ;;
-  exec) host_exec "$@" ;;
-  client) exec ip netns exec "$C" "$@" ;;
-  backend) exec ip netns exec "$B" "$@" ;;
+  ssh | exec | client | backend) enter "$cmd" "$@" ;;
   *) usage ;;
 esac

@@ -49,12 +49,14 @@ test("the owner counts, not the URN: a stack that was renamed still has its reso
 
 test("a connection that is secret as a whole: the id tells", () => {
   const connection = { "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", ciphertext: "v1:x" };
-  const [first, second] = parse([
+  const [first, second, third] = parse([
     inState("SynproxyRule", "web", { connection }),
     { ...inState("SynproxyRule", "web", { connection }), id: undefined },
+    { ...inState("SynproxyRule", "web", { connection }), id: "synproxy/shop/test/web@[2001:db8::1]:2222" },
   ]).resources;
   expect(first?.at).toBe("lb1");
   expect(second?.at).toBeUndefined();
+  expect(third?.at).toBe("[2001:db8::1]:2222");
 });
 
 test("what is not known yet is not taken for a name", () => {

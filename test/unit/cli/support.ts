@@ -14,7 +14,7 @@ export const inState = (
 ) => ({
   urn: `urn:pulumi:test::shop::pulumi-nodejs:dynamic/lbshield:${type}::${name}`,
   custom: true,
-  id: `whatever/shop/test/${name}@lb1`,
+  id: `whatever/shop/test/${name}@lb1#0a1b2c3d`,
   type: `pulumi-nodejs:dynamic/lbshield:${type}`,
   inputs: { owner: `shop/test/${name}`, connection, match: { ports: [80] } },
 });

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { ownerOf } from "../../../provider/engine/desired";
 import { chain } from "../../../provider/kernel/nftables/objects";
 import { RESOURCES } from "../../../provider/resources/registry";
-import { hostName, ownPrefix, partPrefix } from "../../../provider/resources/owner";
+import { hostName, ownPrefix, partPrefix, parseId, printId } from "../../../provider/resources/owner";
 
 /** nft(8): identifiers. */
 const IDENTIFIER = /^[A-Za-z_.][A-Za-z0-9_./-]*$/;
@@ -95,4 +95,11 @@ describe("a resource's name on the host", () => {
     const names = RESOURCES.map((r) => hostName(r.kind, "acme/prod/web"));
     expect(new Set(names).size).toBe(RESOURCES.length);
   });
+});
+
+test.each(["lb1.example.net", "[2001:db8::1]:2222", "10.0.0.1:22"])("an id is read as it was written: %s", (via) => {
+  const id = { name: "synproxy/acme/prod/a/b.c-1", via, creation: "0a1b2c3d" };
+  expect(parseId(printId(id))).toEqual(id);
+  expect(parseId(`${id.name}@${via}`)).toEqual({ name: id.name, via });
+  expect(parseId("web")).toBeUndefined();
 });
