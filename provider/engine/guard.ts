@@ -14,9 +14,6 @@ export const RUN = "/run/lbshield";
 /** What the host has undone by itself, a file for each transaction, until somebody has been told. */
 export const UNDONE = `${RUN}/outcomes`;
 
-/** Written last: a script that does not end with it was cut off when the disk was full. */
-const WHOLE = "# whole";
-
 const ENDED = "the connection ended before the change was confirmed";
 
 export interface Settlement {
@@ -34,12 +31,12 @@ export interface Settlement {
  */
 export const settleScript = ({ transaction, label, steps, ledgerEmpty }: Settlement): string => `
 LBS=$1 why=$2
-mv "$LBS/open" "$LBS/rollback" 2>/dev/null
+[ ! -e "$LBS/open" ] || mv "$LBS/open" "$LBS/rollback" 2>/dev/null
 if [ -e "$LBS/confirmed" ] && [ ! -e "$LBS/rollback" ]; then
   if ${ledgerEmpty ? `rm -f ${LEDGER}` : `{ [ ! -e ${NEXT} ] || mv ${NEXT} ${LEDGER}; }`}; then
     { sync ${FOLDER} || sync; } 2>/dev/null
-    rm -f "$LBS/confirmed" "$LBS/settle"
-    ${TIDY}
+    rm -f "$LBS/confirmed" "$LBS/applied" "$LBS/at" "$LBS/settle"
+    ${ledgerEmpty ? TIDY : ":"}
     echo @@kept
   else
     mv "$LBS/confirmed" "$LBS/rollback"
@@ -62,22 +59,23 @@ ${steps
   fi
   rm -f "$LBS/rollback" "$LBS/applied" "$LBS/at" "$LBS/settle"
   echo "@@$word"
-fi
-${WHOLE}`;
+fi`;
 
 /** Folders that have become empty go: a host that was given back has nothing of ours. */
 const TIDY = `rmdir ${FOLDER} 2>/dev/null || :`;
 
 /**
  * `guard FOLDER PID START`: START is when the shell was started, so that another process of that number is not taken
- * for it. It counts on /proc/uptime: clocks are set. A SIGUSR1 makes it look at once, and `armed` says that it has read
- * what it would need.
+ * for it. It counts on /proc/uptime: clocks are set. A SIGUSR1 makes it look at once; `guard.pid` says who it is, and
+ * since when, and `armed` that it watches.
  */
 export const GUARD = `
 LBS=$1 holder=$2 started=$3
 trap : USR1
 trap "" HUP PIPE
-echo $$ >"$LBS/guard.pid"
+read -r stat </proc/$$/stat
+set -- \${stat##*) }
+echo $$ "\${20}" >"$LBS/guard.pid"
 exec 9</run
 alive() {
   stat=$(cat "/proc/$holder/stat" 2>/dev/null) || return 1
@@ -119,7 +117,7 @@ while [ -d "$LBS" ]; do
         end_shell
         finish "nobody confirmed it in time"
       fi
-      [ -e "$LBS/armed" ] || ! tail -n 1 "$LBS/settle" | grep -q "^${WHOLE}$" || : >"$LBS/armed"
+      [ -e "$LBS/armed" ] || : >"$LBS/armed"
       ;;
     esac
   fi
@@ -139,30 +137,34 @@ fi`;
 
 /** Sets the time by which the change must be confirmed, in seconds from now. */
 export const deadlineIn = (seconds: number): string =>
-  `{ read -r up rest </proc/uptime && echo $((\${up%%.*} + ${Math.ceil(seconds).toString()})) >"$LBS/deadline.new" && mv "$LBS/deadline.new" "$LBS/deadline"; }`;
+  `{ read -r up rest </proc/uptime && echo $((\${up%%.*} + ${Math.ceil(seconds).toString()})) >"$LBS/deadline"; }`;
 
 /**
- * Opens the transaction, and goes on only when the guard has said that it watches. Its script is there already, as
- * `$LBS/settle`. A guard that does not answer is replaced once.
+ * Opens the transaction, and goes on only when a guard that lives has said that it watches. Its script is there already,
+ * as `$LBS/settle`. A guard that does not answer is replaced once. `give_up [STATUS]` ends a change that has not begun.
  */
 export const armScript = (seconds: number): string => `
-rm -f "$LBS/armed"
-${deadlineIn(seconds)} && : >"$LBS/open" || exit 74
-[ -e "$LBS/guard" ] || cat >"$LBS/guard" <<"LBSHIELD_FILE" || { rm -f "$LBS/open" "$LBS/guard"; exit 74; }
+${deadlineIn(seconds)} && : >"$LBS/open" || give_up
+guarded() {
+  [ -e "$LBS/armed" ] && read -r pid since <"$LBS/guard.pid" && read -r stat <"/proc/$pid/stat" || return 1
+  set -- \${stat##*) }
+  [ "\${20}" = "$since" ] && [ "$1" != Z ] && [ "$1" != T ]
+} 2>/dev/null
+guarded || rm -f "$LBS/armed"
+[ -e "$LBS/guard" ] || cat >"$LBS/guard" <<"LBSHIELD_FILE" || { rm -f "$LBS/guard"; give_up; }
 ${GUARD}
 LBSHIELD_FILE
 tries=0
 until [ -e "$LBS/armed" ]; do
   pid=
-  [ ! -e "$LBS/guard.pid" ] || read -r pid <"$LBS/guard.pid"
+  [ ! -e "$LBS/guard.pid" ] || read -r pid since <"$LBS/guard.pid"
   if [ -n "$pid" ] && grep -q "$LBS/guard" "/proc/$pid/cmdline" 2>/dev/null; then kill -USR1 "$pid" 2>/dev/null
   elif [ $((tries % 1000)) = 0 ]; then${START_GUARD}
   fi
   tries=$((tries + 1))
   if [ "$tries" -gt 3000 ]; then
-    rm -f "$LBS/open" "$LBS/settle"
     echo "the guard that would undo the change does not start" >&2
-    exit 73
+    give_up 73
   fi
   sleep 0.003
 done

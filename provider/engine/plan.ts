@@ -11,7 +11,7 @@ import {
   nftId,
   nftText,
 } from "../kernel/nftables/objects";
-import { type Line, nftReverse, nftScript } from "../kernel/nftables/script";
+import { type Line, isEchoed, nftReverse, nftScript } from "../kernel/nftables/script";
 import { type Wanted, isNft, objectId, sysctlsOf, toolsOf } from "../kernel/object";
 import { type Step } from "../kernel/step";
 import { type Sysctl, sysctlServes, valueStep } from "../kernel/sysctl/sysctl";
@@ -49,7 +49,13 @@ type Removed = Pick<Declaration, "name" | "label" | "via" | "creation">;
 export interface Plan {
   /** In order. The one with this id is the nft transaction; the others are named by their object. */
   readonly steps: readonly Step[];
-  readonly nft: { readonly forward: readonly Line[]; readonly reverse: readonly Line[]; readonly target: NftObjects };
+  readonly nft: {
+    readonly forward: readonly Line[];
+    readonly reverse: readonly Line[];
+    readonly target: NftObjects;
+    /** Does nft tell what it has written? Then the table need not be listed again. */
+    readonly echoed: boolean;
+  };
   /** What the values that are written must be. */
   readonly values: ReadonlyMap<string, string>;
   /** What the tools' objects that are touched must be; absent ones must be gone. */
@@ -280,6 +286,7 @@ export function planOf(draft: Draft): Plan {
   );
   const touched = (objects: ToolObjects) => ids.flatMap((id) => objects.get(id) ?? []);
   const [had, next] = [touched(now.objects), touched(draft.objects)];
+  const echoed = isEchoed(forward, target);
   const tools = TOOLS.flatMap((tool) => tool.steps(ofTool(tool, had), ofTool(tool, next)));
   const onlyGoing = ids.every((id) => !draft.objects.has(id));
   const nft: Step[] =
@@ -290,7 +297,7 @@ export function planOf(draft: Draft): Plan {
           // A script that was refused, or never ran, has changed nothing: then its reverse is refused as well.
           {
             id: NFT_STEP,
-            run: `nft -f "$LBS/forward.nft" && mv "$LBS/pending" "$LBS/applied"`,
+            run: `${echoed ? "echo @@echo && nft -e" : "nft"} -f "$LBS/forward.nft" && mv "$LBS/pending" "$LBS/applied"`,
             back: `nft -f "$LBS/reverse.nft" 2>/dev/null || [ ! -e "$LBS/applied" ]`,
           },
           ...cooledStep(forward),
@@ -301,7 +308,7 @@ export function planOf(draft: Draft): Plan {
       ...(onlyGoing ? [...tools, ...nft] : [...nft, ...tools]),
       ...after.map(valueStep),
     ],
-    nft: { forward, reverse: nftReverse(TABLE_REF, now.nft, target), target },
+    nft: { forward, reverse: nftReverse(TABLE_REF, now.nft, target), target, echoed },
     values: new Map(writes.map((w) => [w.key, w.to])),
     objects: new Map(ids.map((id) => [id, draft.objects.get(id)])),
     ledger: ledgerEdit(draft),

@@ -1,10 +1,11 @@
 /** The shell scripts of a transaction. Each is one frame; `$LBS` is the shell's private folder on the host. */
 import { type Line } from "../kernel/nftables/script";
 import { quote } from "../kernel/quote";
+import { toolId } from "../kernel/tools";
 import { RECOVER, RUN, UNDONE, armScript, deadlineIn, settleLeft, settleScript } from "./guard";
-import { FOLDER, LEDGER, NEXT, goneLines, ledgerHead, newLines } from "./ledger";
+import { FOLDER, LEDGER, type LedgerEdit, NEXT, goneLines, ledgerHead, newLines } from "./ledger";
 import { type Plan } from "./plan";
-import { type Interest, snapshotScript } from "./snapshot";
+import { type Interest, readBackScript, snapshotScript } from "./snapshot";
 
 /** How long to wait for another stack's transaction, in seconds. */
 export const LOCK_WAIT = 300;
@@ -34,12 +35,6 @@ export const lookScript = (who: string, wait: number, interest: Interest): strin
 
 const modulesOf = ({ objects }: Interest): string[] => objects.flatMap((o) => (o.kind === "module" ? [o.name] : []));
 
-/** A file's content as a here-document: nothing in it is expanded. (cat tells of a full disk; printf does not.) */
-const file = (path: string, content: string): string => `cat >${path} <<"LBSHIELD_FILE" || exit 74
-${content}
-LBSHIELD_FILE
-`;
-
 const nftFile = (lines: readonly Line[]): string => lines.map((line) => line.text).join("\n");
 
 export interface Apply {
@@ -60,20 +55,32 @@ export const applyWithin = (confirmWithin: number): number => 4 * confirmWithin;
  */
 export function applyScript({ transaction, label, plan, interest, confirmWithin }: Apply): string {
   const { steps, nft, ledger } = plan;
+  const settle = settleScript({ transaction, label, steps, ledgerEmpty: ledger.empty });
+  const scripts =
+    nft.forward.length === 0 ? {} : { "forward.nft": nftFile(nft.forward), "reverse.nft": nftFile(nft.reverse) };
   return `
-rm -f "$LBS/applied" "$LBS/at" "$LBS/settle"
-: >"$LBS/pending" || exit 74
-${nft.forward.length === 0 ? "" : file('"$LBS/forward.nft"', nftFile(nft.forward)) + file('"$LBS/reverse.nft"', nftFile(nft.reverse))}
-${file('"$LBS/settle"', settleScript({ transaction, label, steps, ledgerEmpty: ledger.empty }))}
-${stageLedger(plan, transaction)}
+give_up() {
+  rm -f "$LBS/open" "$LBS/settle" ${NEXT}
+  rmdir ${FOLDER} 2>/dev/null
+  exit "\${1:-74}"
+}
+[ ! -e "$LBS/applied" ] && [ ! -e "$LBS/at" ] && [ ! -e "$LBS/settle" ] || rm -f "$LBS/applied" "$LBS/at" "$LBS/settle"
+: >"$LBS/pending" || give_up
+${stageScript({ ...scripts, settle }, ledger, transaction)}
 ${armScript(applyWithin(confirmWithin))}
 failed=
 ${steps.map(({ id, run }, i) => stepScript(i + 1, id, run)).join("\n")}
 if [ -n "$failed" ]; then sh "$LBS/settle" "$LBS"; exit 71; fi
 ${deadlineIn(confirmWithin)} || { sh "$LBS/settle" "$LBS"; exit 74; }
-( ${snapshotScript(interest, false)} ) || { sh "$LBS/settle" "$LBS"; exit 71; }
+( ${readBackScript(touched(plan, interest), !nft.echoed)} ) || { sh "$LBS/settle" "$LBS"; exit 71; }
 `;
 }
+
+/** Of what was looked at, what the change is about. */
+const touched = ({ values, objects }: Plan, interest: Interest): Interest => ({
+  sysctls: new Set(values.keys()),
+  objects: interest.objects.filter((o) => objects.has(toolId(o))),
+});
 
 const stepScript = (n: number, id: string, run: string): string => `[ -n "$failed" ] || {
 echo ${n.toString()} >"$LBS/at" && {
@@ -84,18 +91,51 @@ ${run}
 /** How many transactions a ledger names: whoever asks late, when others have written it since, finds its own. */
 const REMEMBERED = 16;
 
-/** A full disk is found here, before anything has changed. */
-function stageLedger({ ledger }: Plan, transaction: string): string {
-  if (ledger.empty) return `rm -f ${NEXT}`;
-  return `${file('"$LBS/head"', ledgerHead(transaction))}${file('"$LBS/gone"', ["", ...goneLines(ledger)].join("\n"))}${file('"$LBS/new"', newLines(ledger).join("\n"))}
-mkdir -p ${FOLDER} || exit 74
-{ if [ -e ${LEDGER} ]; then awk -F"\\t" '
-  FNR == 1 { file++ }
-  file == 1 { head = $0; next }
-  file == 2 { gone[$1 FS $2]; next }
-  FNR == 1 { for (i = 2; i <= NF && i < ${REMEMBERED.toString()}; i++) head = head FS $i; print head }
-  FNR > 1 && NF && !(($1 FS $2) in gone)' "$LBS/head" "$LBS/gone" ${LEDGER}; else cat "$LBS/head"; fi && cat "$LBS/new"; } >${NEXT} &&
-  { sync ${NEXT} || sync; } || { rm -f ${NEXT}; rmdir ${FOLDER} 2>/dev/null; exit 74; }
+/**
+ * Puts the files in place, and the next ledger, in one process: processes are what a small change costs. A full disk is
+ * found here, before anything has changed.
+ */
+function stageScript(files: Readonly<Record<string, string>>, ledger: LedgerEdit, transaction: string): string {
+  const parts = ledger.empty
+    ? Object.entries(files)
+    : [
+        ...Object.entries(files),
+        ["head", ledgerHead(transaction)],
+        ["gone", goneLines(ledger).join("\n")],
+        ["new", newLines(ledger).join("\n")],
+      ];
+  const some = parts
+    .filter(([, text]) => text !== "")
+    .map(([name = "", text = ""]) => [name, text.split("\n")] as const);
+  const names = Object.keys(files).map((name) => `"$LBS/${name}"`);
+  const sizes = Object.values(files).map((text) => (Buffer.byteLength(text) + 1).toString());
+  return `
+${ledger.empty ? `rm -f ${NEXT}; ledger=` : `[ -d ${FOLDER} ] || mkdir -p ${FOLDER} || give_up; ledger=; [ ! -e ${LEDGER} ] || ledger=${LEDGER}`}
+awk -F"\\t" -v folder="$LBS" -v ledger="${ledger.empty ? "" : NEXT}" '
+  !own {
+    if (left > 0) {
+      left--
+      if (name == "head") head = $0
+      else if (name == "gone") gone[$0]
+      else if (name == "new") fresh[++count] = $0
+      else print >(folder "/" name)
+    } else { name = $1; left = $2; own = name == "end" }
+    next
+  }
+  FNR == 1 { for (i = 2; i <= NF && i < ${REMEMBERED.toString()}; i++) head = head FS $i; next }
+  FNR == 2 { print head >ledger; headed = 1 }
+  NF && !(($1 FS $2) in gone) { print >ledger }
+  END {
+    if (ledger == "") exit
+    if (!headed) print head >ledger
+    for (i = 1; i <= count; i++) print fresh[i] >ledger
+  }' - $ledger <<"LBSHIELD_FILE" || give_up
+${some.map(([name, lines]) => [`${name}\t${lines.length.toString()}`, ...lines].join("\n")).join("\n")}
+end
+LBSHIELD_FILE
+set -- $(wc -c ${names.join(" ")})
+[ "${sizes.map((_, i) => `$${i === 0 ? "1" : `{${(2 * i + 1).toString()}}`}`).join(" ")}" = "${sizes.join(" ")}" ] || give_up
+${ledger.empty ? "" : `sync ${NEXT} || sync || give_up`}
 `;
 }
 

@@ -1,6 +1,6 @@
 /** One look at a host: exactly what is needed to plan, in one command. */
 import { type Element, type NftObject, type NftObjects, byId } from "../kernel/nftables/objects";
-import { parseTables } from "../kernel/nftables/listing";
+import { parseEcho, parseTables } from "../kernel/nftables/listing";
 import { type Wanted, sysctlsOf, toolsOf } from "../kernel/object";
 import { canonicalValue, sysctlPath } from "../kernel/sysctl/sysctl";
 import { TOOLS, type ToolObject, type ToolObjects, ofTool, toolId } from "../kernel/tools";
@@ -52,40 +52,58 @@ export const union = (...interests: readonly Interest[]): Interest => ({
   objects: [...new Map(interests.flatMap((i) => i.objects.map((o) => [toolId(o), o]))).values()],
 });
 
-/**
- * The shell commands of a snapshot. Values that somebody claimed are shown as well: the ledger names them. It can be
- * megabytes; whoever knows what is in it leaves it out.
- */
-export function snapshotScript({ sysctls, objects }: Interest, withLedger = true): string {
-  const paths = [...sysctls].map((key) => `${key}\t${sysctlPath(key)}`).join("\n");
-  const tools = TOOLS.flatMap((tool) => {
-    const some = [...ofTool(tool, objects).values()];
-    return some.length === 0 ? [] : [`echo @@tool-${tool.name}`, `{ ${tool.look(some)}\n} || exit`];
-  });
-  return `
-command -v nft >/dev/null || { echo "nft: not found" >&2; exit 127; }
-printf "@@session\\n%s\\t%s\\n" "$LBS" "$LBSSH"
+/** The table, or nothing. Listing the tables first would read the whole ruleset twice. */
+const TABLE_LOOK = `
 echo @@nft
-tables=$(nft list tables) || exit
-case "
+nft list table ${TABLE.family} ${TABLE.name} 2>/dev/null || {
+  echo @@nft
+  tables=$(nft list tables) || exit
+  case "
 $tables
 " in *"
 table ${TABLE.family} ${TABLE.name}
 "*) nft list table ${TABLE.family} ${TABLE.name} || exit ;; esac
+}`;
+
+/** `more` prints further keys and paths. */
+const valuesLook = (keys: Iterable<string>, more: string): string => `
 echo @@sysctl
 { cat <<"LBSHIELD_KEYS"
-${paths}
+${[...keys].map((key) => `${key}\t${sysctlPath(key)}`).join("\n")}
 LBSHIELD_KEYS
-[ ! -e ${LEDGER} ] || awk -F"\\t" '$1 == "original" { path = $2; if (path !~ "^/") { gsub("[.]", "\\001", path); gsub("/", ".", path); gsub("\\001", "/", path); path = "/proc/sys/" path } print $2 "\\t" path }' ${LEDGER}
+${more}
 } | while IFS="	" read -r key path; do
   if [ -n "$key" ] && [ -r "$path" ]; then printf "%s\\t" "$key"; cat "$path" || exit; fi
-done || exit
-${tools.join("\n")}
+done || exit`;
+
+const toolsLook = (objects: readonly ToolObject[]): string =>
+  TOOLS.flatMap((tool) => {
+    const some = [...ofTool(tool, objects).values()];
+    return some.length === 0 ? [] : [`echo @@tool-${tool.name}`, `{ ${tool.look(some)}\n} || exit`];
+  }).join("\n");
+
+/** Values that somebody claimed are shown as well: the ledger names them. */
+const CLAIMED = `[ ! -e ${LEDGER} ] || awk -F"\\t" '$1 == "original" { path = $2; if (path !~ "^/") { gsub("[.]", "\\001", path); gsub("/", ".", path); gsub("\\001", "/", path); path = "/proc/sys/" path } print $2 "\\t" path }' ${LEDGER}`;
+
+/** The shell commands of a snapshot. */
+export const snapshotScript = ({ sysctls, objects }: Interest): string => `
+command -v nft >/dev/null || { echo "nft: not found" >&2; exit 127; }
+printf "@@session\\n%s\\t%s\\n" "$LBS" "$LBSSH"
+${TABLE_LOOK}
+${valuesLook(sysctls, CLAIMED)}
+${toolsLook(objects)}
 echo @@ledger
-${withLedger ? `[ ! -e ${LEDGER} ] || cat ${LEDGER} || exit` : ""}
+[ ! -e ${LEDGER} ] || cat ${LEDGER} || exit
 echo @@end
 `;
-}
+
+/** What a change has touched, and the table unless nft has told what it made of it. */
+export const readBackScript = ({ sysctls, objects }: Interest, table: boolean): string => `
+${table ? TABLE_LOOK : ""}
+${sysctls.size > 0 ? valuesLook(sysctls, "") : ""}
+${toolsLook(objects)}
+echo @@end
+`;
 
 /** Looks at one host again and again: what did not change need not be read again. */
 export class Reader {
@@ -94,15 +112,26 @@ export class Reader {
   private readonly elements = new Map<string, Element>();
 
   parse(text: string): Snapshot {
-    const sections = new Map(
-      text
-        .split(/^@@/m)
-        .slice(1)
-        .map((part): [string, string] => [part.slice(0, part.indexOf("\n")), part.slice(part.indexOf("\n") + 1)]),
-    );
-    if (!sections.has("end")) throw new Error("the host's answer ends in the middle");
-    const lines = (section: string) => (sections.get(section) ?? "").split("\n").filter((line) => line !== "");
-    const sysctls = lines("sysctl").map((l): [string, string] => {
+    const sections = sectionsOf(text);
+    return {
+      ...this.observed(sections),
+      session: sessionFacts(linesOf(sections, "session")[0] ?? ""),
+      undone: linesOf(sections, "undone"),
+      ...parseLedger(sections.get("ledger") ?? "", this.records),
+    };
+  }
+
+  /** What a change has left behind. Where nft told it in words that are not understood, the table is undefined. */
+  readBack(text: string): Omit<Observed, "nft"> & { readonly nft?: NftObjects; readonly echo?: readonly NftObject[] } {
+    const sections = sectionsOf(text);
+    const { nft, ...others } = this.observed(sections);
+    if (sections.has("nft")) return { ...others, nft };
+    const echo = parseEcho(sections.get("echo") ?? "", `${TABLE.family} ${TABLE.name}`);
+    return { ...others, ...(echo === undefined ? {} : { echo }) };
+  }
+
+  private observed(sections: ReadonlyMap<string, string>): Observed {
+    const sysctls = linesOf(sections, "sysctl").map((l): [string, string] => {
       const tab = l.indexOf("\t");
       return [l.slice(0, tab), canonicalValue(l.slice(tab + 1))];
     });
@@ -111,9 +140,6 @@ export class Reader {
       nft: byId(parseTables(sections.get("nft") ?? "", TABLE.family, TABLE.name, this)),
       sysctl: new Map(sysctls),
       objects: new Map(tools.map((o) => [toolId(o), o])),
-      session: sessionFacts(lines("session")[0] ?? ""),
-      undone: lines("undone"),
-      ...parseLedger(sections.get("ledger") ?? "", this.records),
     };
   }
 
@@ -125,6 +151,17 @@ export class Reader {
     return remember(this.elements, text, parse);
   }
 }
+
+/** What stands behind each `@@NAME`; of two with one name, the later counts. */
+function sectionsOf(text: string): Map<string, string> {
+  const parts = text.split(/^@@/m).slice(1);
+  const sections = new Map(parts.map((p) => [p.slice(0, p.indexOf("\n")), p.slice(p.indexOf("\n") + 1)] as const));
+  if (!sections.has("end")) throw new Error("the host's answer ends in the middle");
+  return sections;
+}
+
+const linesOf = (sections: ReadonlyMap<string, string>, name: string): string[] =>
+  (sections.get(name) ?? "").split("\n").filter((line) => line !== "");
 
 function remember<T>(cache: Map<string, T>, key: string, make: () => T): T {
   const known = cache.get(key);

@@ -7,7 +7,7 @@ import { hostname } from "node:os";
 
 import { HostError, messageOf } from "../errors";
 import { type Reply, type Shell } from "../host/shell";
-import { type Line } from "../kernel/nftables/script";
+import { type Line, echoedTable } from "../kernel/nftables/script";
 import { sysctlsOf, toolsOf } from "../kernel/object";
 import { TOOLS, toolId } from "../kernel/tools";
 import { type Layout, ownerOf, stackOf } from "./desired";
@@ -37,7 +37,16 @@ import {
   outcomeScript,
   undoScript,
 } from "./script";
-import { type Interest, Reader, type Snapshot, covers, interestOf, snapshotScript, union } from "./snapshot";
+import {
+  type Interest,
+  type Observed,
+  Reader,
+  type Snapshot,
+  covers,
+  interestOf,
+  snapshotScript,
+  union,
+} from "./snapshot";
 
 export interface Outcome {
   /** What the host showed after the change, or before when there was nothing to do. */
@@ -166,7 +175,8 @@ export class Transactions {
       }
       // The ledger is turned over when the change is confirmed: until then the host shows the old one.
       const { records, originals } = draft;
-      const seen = { ...this.reader.parse(applied.stdout), transaction, records, originals };
+      const after = await this.readBack(shell, plan, before, applied.stdout);
+      const seen: Snapshot = { ...before, ...after, transaction, records, originals };
       const wrong = differences(plan, seen);
       if (wrong.length > 0) {
         this.known = undefined;
@@ -183,6 +193,18 @@ export class Transactions {
       this.known = keep ? { shell, snapshot: seen, interest, since: this.known?.since ?? Date.now() } : undefined;
       return this.confirm(shell, batch, { asked, care, seen, proof, unlock: !keep && !proof });
     }
+  }
+
+  /** What the change has touched as the host shows it, the rest as it was. */
+  private async readBack(shell: Shell, plan: Plan, before: Snapshot, told: string): Promise<Observed> {
+    const { nft, echo, sysctl, objects } = this.reader.readBack(told);
+    const { forward, target } = plan.nft;
+    return {
+      nft:
+        nft ?? (echo ? echoedTable(forward, target, echo) : (await readHost(shell, interestOf([]), this.reader)).nft),
+      sysctl: new Map([...before.sysctl, ...sysctl]),
+      objects: new Map([...[...before.objects].filter(([id]) => !plan.objects.has(id)), ...objects]),
+    };
   }
 
   private mayKeep(more: () => boolean): boolean {

@@ -45,7 +45,7 @@ const BOOT = [
   `echo $$ >$LBS/pid || exit 74`,
   // A reader that is gone must not end the shell before the undo has run.
   `trap "" PIPE`,
-  `trap "[ ! -e $LBS/settle ] || sh $LBS/settle $LBS \\"the connection ended before the change was confirmed\\" >/dev/null; [ ! -e $LBS/guard.pid ] || kill \\$(cat $LBS/guard.pid); rm -rf $LBS; rmdir /run/lbshield 2>/dev/null" EXIT`,
+  `trap "[ ! -e $LBS/settle ] || sh $LBS/settle $LBS \\"the connection ended before the change was confirmed\\" >/dev/null; [ ! -e $LBS/guard.pid ] || { read -r pid since <$LBS/guard.pid; kill \\$pid; }; rm -rf $LBS; rmdir /run/lbshield 2>/dev/null" EXIT`,
   `trap "exit 1" HUP INT TERM`,
   `exec 9</run 8>&2`,
   `echo lbshield-ready`,

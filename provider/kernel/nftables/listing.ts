@@ -3,7 +3,7 @@
  * typeof names, and `nft -j list synproxys` aborts (nft 1.0.6).
  */
 import { type Chain, type Element, type Foreign, type Hook, type NftObject, type NftSet } from "./objects";
-import { parseRule } from "./rule";
+import { type Rule, parseRule } from "./rule";
 
 /** Remembers what a text was read as, over many listings of one table. */
 export interface ListingCache {
@@ -23,6 +23,29 @@ export function parseTables(listing: string, family: string, table: string, cach
     found.push(...blocks(lines.slice(at + 1, end < 0 ? undefined : end)).flatMap((b) => parseBlock(b, cache)));
   }
   return found;
+}
+
+const ECHOED = /^add (chain|rule|element) ([a-z0-9]+ [^ ]+) ([^ ]+)(?: (.*))?$/;
+
+/**
+ * The objects in what `nft -e` prints, which is what the kernel says that it has taken up: chains without a hook, rules
+ * and elements. Undefined when there is anything else.
+ */
+export function parseEcho(echo: string, table: string): NftObject[] | undefined {
+  const chains = new Map<string, Rule[]>();
+  const elements: Element[] = [];
+  for (const line of echo.split("\n")) {
+    if (line === "" || line.startsWith("# ")) continue;
+    const [, verb, of, name = "", rest = ""] = ECHOED.exec(line) ?? [];
+    if (verb === undefined || of !== table) return undefined;
+    if (verb === "element") elements.push(parseElement(name, rest.replace(/^\{ (.*) \}$/, "$1")));
+    else {
+      if (verb === "chain" && rest !== "") return undefined;
+      const rules = chains.get(name) ?? [];
+      chains.set(name, verb === "rule" ? [...rules, parseRule(rest)] : rules);
+    }
+  }
+  return [...[...chains].map(([name, rules]): Chain => ({ kind: "chain", name, rules })), ...elements];
 }
 
 interface Block {

@@ -2,7 +2,7 @@
  * The difference between two states of one table, as a script for `nft -f`: one transaction, so there is no moment
  * without protection and no half of a change. The reverse of a change is the same function with its ends exchanged.
  */
-import { type Chain, type NftObject, type NftObjects, type NftSet, hookText, nftEqual } from "./objects";
+import { type Chain, type NftObject, type NftObjects, type NftSet, hookText, nftEqual, nftId } from "./objects";
 import { printRule } from "./rule";
 
 /** One line of a script, with the id of the object it is for: an error of nft names a line, we name the object. */
@@ -56,6 +56,29 @@ export function nftScript(table: string, from: NftObjects, to: NftObjects): Line
     else if (o.kind === "set" || o.kind === "map") write.line(id, `delete ${o.kind}`, o.name);
   }
   return write.lines;
+}
+
+/**
+ * Can nft say by itself what it has written (`nft -e`)? That costs a fraction of listing a large table. Of chains, rules
+ * and elements of plain sets it can; elements of intervals it prints wrong (1.0.6), and what has a hook or a type is seldom
+ * written.
+ */
+export const isEchoed = (lines: readonly Line[], to: NftObjects): boolean =>
+  lines.every(({ text, id }) => {
+    const o = to.get(id);
+    if (/^(?:flush|delete) /.test(text)) return true;
+    if (o?.kind === "chain") return o.hook === undefined;
+    if (o?.kind !== "element") return false;
+    const set = to.get(`map ${o.of}`) ?? to.get(`set ${o.of}`);
+    return (set?.kind === "map" || set?.kind === "set") && set.flags.length === 0;
+  });
+
+/** The table after a script, as its echo tells it. */
+export function echoedTable(lines: readonly Line[], to: NftObjects, echoed: readonly NftObject[]): NftObjects {
+  const seen = new Map(to);
+  for (const { text, id } of lines) if (text.startsWith("add ")) seen.delete(id);
+  for (const o of echoed) seen.set(nftId(o), o);
+  return seen;
 }
 
 class Writer {

@@ -96,7 +96,7 @@ describe("to settle a transaction", () => {
       {
         there: files("confirmed", "at", NEXT, LEDGER),
         said: "@@kept\n",
-        left: { [`${LBS}/at`]: "2\n", [LEDGER]: `${NEXT}\n` },
+        left: { [LEDGER]: `${NEXT}\n` },
       },
     ],
     [

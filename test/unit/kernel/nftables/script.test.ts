@@ -6,9 +6,11 @@ import {
   type NftObjects,
   byId,
   chain,
+  nftEqual,
   nftText,
 } from "../../../../provider/kernel/nftables/objects";
-import { nftScript } from "../../../../provider/kernel/nftables/script";
+import { parseEcho } from "../../../../provider/kernel/nftables/listing";
+import { echoedTable, isEchoed, nftScript } from "../../../../provider/kernel/nftables/script";
 import { table } from "./arbitrary";
 import { FakeTable } from "./fake-table";
 
@@ -205,4 +207,62 @@ describe("run on a table", () => {
       }),
     );
   });
+});
+
+describe("what nft tells of itself (-e)", () => {
+  const own = chain("own", ["notrack", "drop"]);
+  const plain = [map(), own, element("10.0.0.1", "goto own")];
+  const tell = (from: Iterable<NftObject>, to: Iterable<NftObject>) =>
+    isEchoed(nftScript(T, byId(from), byId(to)), byId(to));
+
+  test("is enough for chains, rules and elements of plain sets", () => {
+    expect(tell([map()], plain)).toBe(true);
+    expect(tell(plain, [map()])).toBe(true);
+    expect(tell(plain, plain)).toBe(true);
+  });
+
+  test("is not, for what has a type, a hook or intervals", () => {
+    expect(tell([], [map()])).toBe(false);
+    expect(tell([own], [own, chain("in", [], HOOK)])).toBe(false);
+    expect(tell([set], [set, element("192.0.2.0/24")])).toBe(false);
+    expect(tell(plain, [])).toBe(true);
+  });
+
+  test.each<[string, string, NftObject[], string[]]>([
+    [
+      "all of it",
+      `add chain inet lbshield own
+add rule inet lbshield own notrack
+add rule inet lbshield own drop
+add element inet lbshield m { 10.0.0.1 : goto own }
+# new generation 3 by process 1 (nft)
+`,
+      plain,
+      [],
+    ],
+    [
+      "a rule is missing",
+      "add chain inet lbshield own\nadd rule inet lbshield own notrack\nadd element inet lbshield m { 10.0.0.1 : goto own }",
+      plain,
+      ["chain own"],
+    ],
+    [
+      "an element is missing",
+      "add rule inet lbshield own notrack\nadd rule inet lbshield own drop",
+      plain,
+      ["element m { 10.0.0.1 }"],
+    ],
+  ])("%s", (_name, echo, to, differ) => {
+    const target = byId(to);
+    const lines = nftScript(T, byId([map()]), target);
+    const seen = echoedTable(lines, target, parseEcho(echo, T) ?? []);
+    expect([...target.keys()].filter((id) => !nftEqual(seen.get(id), target.get(id)))).toEqual(differ);
+  });
+
+  test.each(["add table inet lbshield", "add rule ip other own drop", "Segmentation fault"])(
+    "not understood: %s",
+    (line) => {
+      expect(parseEcho(line, T)).toBeUndefined();
+    },
+  );
 });
