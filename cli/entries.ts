@@ -3,7 +3,7 @@ import { ownerOf, stackOf } from "../provider/engine/desired";
 import { Draft } from "../provider/engine/plan";
 import { type Snapshot } from "../provider/engine/snapshot";
 import { type KernelObject, type Wanted, sysctlsOf } from "../provider/kernel/object";
-import { LAYOUTS } from "../provider/resources/layout";
+import { LAYOUT } from "../provider/resources/layout";
 
 /** A resource that a host knows. */
 export interface Entry {
@@ -58,7 +58,7 @@ export const resourceOf = ({ label, stack }: Pick<Entry, "label" | "stack">): st
 
 /** The values that nobody claims any more once these are gone, and what they go back to. */
 export function freedBy(gone: readonly Entry[], seen: Snapshot): Map<string, string> {
-  const draft = new Draft(seen, LAYOUTS);
+  const draft = new Draft(seen, LAYOUT);
   for (const { name, label } of gone) draft.enter({ remove: { name, label } });
   return new Map([...seen.originals].filter(([key]) => !draft.originals.has(key)));
 }

@@ -7,7 +7,7 @@ import { type Request, type Tell } from "./engine/transaction";
 import { type Hop, type Settings, connection, wayTo, withCredentials } from "./host/connection";
 import { type Shell } from "./host/shell";
 import { openSsh } from "./host/ssh";
-import { LAYOUTS } from "./resources/layout";
+import { LAYOUT } from "./resources/layout";
 
 export type Opener = (hops: readonly Hop[]) => Promise<Shell>;
 
@@ -30,7 +30,7 @@ export class Hosts {
   session(args: Properties): HostSession {
     const hops = wayTo(connection.parse(args)).map((dial) => withCredentials(dial, this.settings, this.env));
     const key = JSON.stringify(hops);
-    const session = this.sessions.get(key) ?? new HostSession(() => this.open(hops), LAYOUTS);
+    const session = this.sessions.get(key) ?? new HostSession(() => this.open(hops), LAYOUT);
     this.sessions.set(key, session);
     return session;
   }

@@ -7,11 +7,12 @@ import { Declarations } from "./engine/declarations";
 import { type Declaration, LINE_TOOLS, type Lines, desiredLines } from "./engine/desired";
 import { isGone, observedLines, restrictTo } from "./engine/observed";
 import { printKey } from "./engine/plan";
+import { type Drain, canDrain, count, drained } from "./drain";
 import { HostError } from "./errors";
 import { connection, endpoint, isSecretMember } from "./host/connection";
 import { type Hosts } from "./hosts";
 import { type Wanted, objectId } from "./kernel/object";
-import { LAYOUTS } from "./resources/layout";
+import { LAYOUT } from "./resources/layout";
 import { hostName, ownPrefix, parseId, printId } from "./resources/owner";
 import { type ResourceType, asFound } from "./resources/resource";
 import { validate } from "./validate";
@@ -85,7 +86,10 @@ export class Lifecycle {
 
   async update(id: string, olds: Properties, news: Properties): Promise<Properties> {
     const was = this.nameOf(olds);
-    await this.put(news, { ...this.declare(news), ...creationOf(id) }, was);
+    const declaration = { ...this.declare(news), ...creationOf(id) };
+    const drain = this.drainOf(olds, split(news).args);
+    if (drain) await this.wait(news, { ...declaration, ...drain.stays }, drain, (put) => this.put(news, put, was));
+    await this.put(news, declaration, was);
     return news;
   }
 
@@ -93,6 +97,11 @@ export class Lifecycle {
     const name = this.nameOf(olds);
     const where = reachOf(olds);
     const remove = { name, label: this.labelOf(olds), via: at(where), ...creationOf(id) };
+    const drain = this.drainOf(olds, undefined);
+    if (drain)
+      await this.wait(olds, { ...remove, ...drain.stays }, drain, async (put) => {
+        await this.hosts.session(where).change({ put, leaving: true }, this.hosts.how(olds));
+      });
     await this.hosts.session(where).change({ remove }, this.hosts.how(olds));
   }
 
@@ -102,10 +111,36 @@ export class Lifecycle {
     const model = this.type.model.parse(args);
     const declaration = this.declare(olds, model);
     const seen = await this.hosts.session(reachOf(olds)).read(declaration.wanted);
-    if (isGone(declaration.name, seen, LAYOUTS)) return undefined;
-    const found = this.type.decompile(ownPrefix(declaration.name), restrictTo(declaration, seen, LAYOUTS), model);
+    if (isGone(declaration.name, seen, LAYOUT)) return undefined;
+    const found = this.type.decompile(ownPrefix(declaration.name), restrictTo(declaration, seen, LAYOUT), model);
     const shown = asFound(this.type, args, found);
-    return withoutUndefined({ ...meta, ...shown, ...this.lines(observedLines(declaration, seen, LAYOUTS)) });
+    return withoutUndefined({ ...meta, ...shown, ...this.lines(observedLines(declaration, seen, LAYOUT)) });
+  }
+
+  private drainOf(olds: Properties, next: Properties | undefined): Drain | undefined {
+    // What cannot be read any more, of an earlier release for one, goes at once.
+    const was = this.type.model.safeParse(split(olds).args);
+    if (!was.success) return undefined;
+    const to = next === undefined ? undefined : this.type.model.parse(next);
+    return this.type.drain?.(ownPrefix(this.nameOf(olds)), was.data, to);
+  }
+
+  /** No new connections, then none at all. */
+  private async wait(
+    inputs: Properties,
+    stays: Declaration,
+    drain: Drain,
+    leave: (stays: Declaration) => Promise<void>,
+  ): Promise<void> {
+    const where = reachOf(inputs);
+    const session = this.hosts.session(where);
+    const { tell = () => undefined } = this.hosts.how(inputs);
+    const what = { tried: "drain", resource: stays.label, host: at(where) };
+    await canDrain(session, what);
+    await leave(stays);
+    const left = await drained(session, drain, what, tell);
+    if (left > 0)
+      tell(`${count(left)} still open after ${drain.within.toString()} s: they are not waited for`, "warning");
   }
 
   private async put(inputs: Properties, put: Declaration, was?: string): Promise<void> {

@@ -66,8 +66,13 @@ function tell(issue: z.core.$ZodIssue, given: unknown, { at, secret }: ValidateO
   const value = `${show(valueAt(given, issue.path))}: `;
   // Messages begin with the value, and nowhere else do they show it or what follows from it.
   const shown = secret(issue.path) && message.startsWith(value) ? `[secret]: ${message.slice(value.length)}` : message;
-  return path === "" ? shown : `${path}: ${shown}`;
+  const told = `${shown}${secret(issue.path) ? "" : detailOf(issue)}`;
+  return path === "" ? told : `${path}: ${told}`;
 }
+
+/** What a problem says of other values, which a secret must not show. */
+const detailOf = (issue: z.core.$ZodIssue): string =>
+  issue.code === "custom" && typeof issue.params?.detail === "string" ? ` (${issue.params.detail})` : "";
 
 function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
   return path.reduce<unknown>(

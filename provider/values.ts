@@ -124,3 +124,35 @@ function parseDuration(text: string): number | undefined {
   if (parts?.join("") !== text) return undefined;
   return parts.reduce((sum, part) => sum + Number(part.slice(0, -1)) * (UNITS[part.slice(-1)] ?? 0), 0);
 }
+
+const MULTIPLES: ReadonlyMap<string, number> = new Map([
+  ["", 1],
+  ["k", 1000],
+  ["M", 1000 ** 2],
+  ["G", 1000 ** 3],
+  ["Ki", 2 ** 10],
+  ["Mi", 2 ** 20],
+  ["Gi", 2 ** 30],
+]);
+
+/** A number, or one as people write large ones: `262144`, `"256Ki"`, `"1Mi"`, `"512MiB"`, `"2G"`. Becomes the number. */
+export const size = (min: number, max: number, what: string) => {
+  const why = `${what} is a whole number, or a text like "256Ki", "1Mi" (1024 times 1024) or "2M" (2000000)`;
+  return z.union([z.number(), z.string()], { error: reason(why) }).transform((value, ctx): number => {
+    const number = typeof value === "number" ? value : parseSize(value);
+    if (number === undefined || !Number.isInteger(number))
+      ctx.addIssue({ code: "custom", message: `${show(value)}: ${why}` });
+    else if (number < min || number > max)
+      ctx.addIssue({
+        code: "custom",
+        message: `${show(value)}: ${what} is from ${min.toString()} to ${max.toString()}`,
+      });
+    return number ?? 0;
+  });
+};
+
+function parseSize(text: string): number | undefined {
+  const [, number, unit = ""] = /^([0-9]+)(?:([kMG]|[KMG]i)B?)?$/.exec(text) ?? [];
+  const times = MULTIPLES.get(unit);
+  return number === undefined || times === undefined ? undefined : Number(number) * times;
+}

@@ -1,5 +1,5 @@
 /** What is wanted of a host: the compiled form of resources, with no resource in it. */
-import { type NftObject, verdictChain } from "../kernel/nftables/objects";
+import { type NftObject, type NftObjects, verdictChain } from "../kernel/nftables/objects";
 import { type KernelObject, type Wanted, objectId, objectText } from "../kernel/object";
 import { isToolObject, toolName } from "../kernel/tools";
 
@@ -7,15 +7,19 @@ import { isToolObject, toolName } from "../kernel/tools";
 export const TABLE = { family: "inet", name: "lbshield" } as const;
 export const TABLE_REF = `${TABLE.family} ${TABLE.name}`;
 
-/** Chains, sets and maps that resources of one sort share. They are there while one such resource is. */
+/**
+ * Chains, sets and maps that resources share, as those that stand need them: each names its needs. Of needs that are
+ * written `NAME=VALUE`, a host can have one value.
+ */
 export interface Layout {
-  readonly name: string;
-  readonly objects: readonly NftObject[];
+  objectsFor(needs: ReadonlySet<string>): readonly NftObject[];
+  /** What the objects that are there were made for. */
+  needsOf(nft: NftObjects): readonly string[];
 }
 
 export interface Compiled {
-  /** The layouts it stands on, by name. */
-  readonly layouts: readonly string[];
+  /** What it needs of the layout. */
+  readonly needs: readonly string[];
   readonly wanted: readonly Wanted[];
   /** Who within it wants what, where it is made of parts: `wanted` has all of it. */
   readonly parts?: readonly Part[];
@@ -47,12 +51,12 @@ export type LineTool = (typeof LINE_TOOLS)[number];
 export type Lines = Readonly<Partial<Record<LineTool, Readonly<Record<string, string>>>>>;
 
 export const LAYOUT_LINE = `table ${TABLE_REF}`;
-export const layoutText = (layouts: readonly string[]): string => `layout ${layouts.join(", ")}`;
+export const layoutText = (needs: readonly string[]): string => `layout ${needs.toSorted().join(", ")}`;
 
 /** The lines that a declaration puts on its host. */
-export function desiredLines({ layouts, wanted }: Compiled): Lines {
+export function desiredLines({ needs, wanted }: Compiled): Lines {
   const objects = wanted.map((w) => w.object);
-  return asLines(objects, layouts.length > 0 ? layoutText(layouts) : undefined);
+  return asLines(objects, needs.length > 0 ? layoutText(needs) : undefined);
 }
 
 export function asLines(objects: readonly KernelObject[], layout: string | undefined): Lines {
@@ -98,9 +102,10 @@ export function ownName(o: NftObject): string | undefined {
     case "chain":
       return o.name;
     case "element":
-      return verdictChain(o);
+      return verdictChain(o) ?? o.of;
     case "set":
     case "map":
+      return o.name;
     case "foreign":
       return undefined;
     default:

@@ -43,7 +43,7 @@ interface Entry<Value> {
 }
 
 /** From and to of each range; undefined where one has no order. */
-type Spans = readonly (readonly [number, number])[] | undefined;
+type Spans = readonly (readonly [bigint, bigint])[] | undefined;
 
 function add<Value>({ exact, ranged }: MapKeys<Value>, key: string, value: Value): void {
   if (isExact(key)) {
@@ -97,7 +97,7 @@ function spansOf(parts: readonly string[], shape: string): Spans {
 function spansOverlap(a: Spans, b: Spans): boolean | undefined {
   if (a === undefined || b === undefined) return undefined;
   return a.every(([from, to], i) => {
-    const [otherFrom, otherTo] = b[i] ?? [0, -1];
+    const [otherFrom, otherTo] = b[i] ?? [0n, -1n];
     return from <= otherTo && otherFrom <= to;
   });
 }

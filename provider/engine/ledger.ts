@@ -36,13 +36,13 @@ export interface LedgerEdit {
 export const isNoEdit = (e: LedgerEdit): boolean =>
   e.write.length + e.remove.length + e.keepOriginals.size + e.dropOriginals.length === 0;
 
-export const toRecord = ({ name, label, via, creation, layouts, wanted }: Declaration): LedgerRecord => ({
+export const toRecord = ({ name, label, via, creation, needs, wanted }: Declaration): LedgerRecord => ({
   version: 1,
   name,
   label,
   ...(via === undefined ? {} : { via }),
   ...(creation === undefined ? {} : { creation }),
-  layouts,
+  needs,
   wanted,
 });
 

@@ -11,17 +11,21 @@ interface Index {
   readonly byOwner: ReadonlyMap<string, readonly NftObject[]>;
   /** Nobody of ours made them, and they are no part of a layout. */
   readonly strangers: readonly string[];
+  /** What those that the ledger knows need of the layout. */
+  readonly needs: readonly string[];
+  /** What differs from it, by needs. */
   readonly layouts: Map<string, string>;
 }
 
 const indexes = new WeakMap<Snapshot, Index>();
 
-function indexOf(seen: Snapshot, layouts: readonly Layout[]): Index {
+function indexOf(seen: Snapshot, layout: Layout): Index {
   const known = indexes.get(seen);
   if (known) return known;
   const byOwner = new Map<string, NftObject[]>();
   const declared = new Set([...seen.records.values()].flatMap((r) => r.wanted.map((w) => objectId(w.object))));
-  for (const o of layouts.flatMap((l) => l.objects)) declared.add(nftId(o));
+  const needs = [...new Set([...seen.records.values()].flatMap((r) => r.needs))];
+  for (const o of layout.objectsFor(new Set([...needs, ...layout.needsOf(seen.nft)]))) declared.add(nftId(o));
   const strangers: string[] = [];
   for (const [id, o] of seen.nft) {
     const owner = ownerOf(o);
@@ -33,18 +37,18 @@ function indexOf(seen: Snapshot, layouts: readonly Layout[]): Index {
     own.push(o);
     byOwner.set(owner, own);
   }
-  const index = { byOwner, strangers, layouts: new Map<string, string>() };
+  const index = { byOwner, strangers, needs, layouts: new Map<string, string>() };
   indexes.set(seen, index);
   return index;
 }
 
 /** Nothing on the host is this resource's: no record in the ledger, no object of its name. */
-export const isGone = (name: string, seen: Snapshot, layouts: readonly Layout[]): boolean =>
-  !seen.records.has(name) && !indexOf(seen, layouts).byOwner.has(name);
+export const isGone = (name: string, seen: Snapshot, layout: Layout): boolean =>
+  !seen.records.has(name) && !indexOf(seen, layout).byOwner.has(name);
 
 /** The part of a snapshot that belongs to a declaration: its own objects and what it claims. */
-export function restrictTo({ name, wanted }: Declaration, seen: Snapshot, layouts: readonly Layout[]): Observed {
-  const own = indexOf(seen, layouts).byOwner.get(name) ?? [];
+export function restrictTo({ name, wanted }: Declaration, seen: Snapshot, layout: Layout): Observed {
+  const own = indexOf(seen, layout).byOwner.get(name) ?? [];
   const some = <T>(ids: readonly string[], all: ReadonlyMap<string, T>): Map<string, T> =>
     new Map(
       ids.flatMap((id): [string, T][] => {
@@ -63,7 +67,7 @@ export function restrictTo({ name, wanted }: Declaration, seen: Snapshot, layout
 }
 
 /** What is missing has no line; what somebody added to an object of ours, or under our name, is shown. */
-export function observedLines(declaration: Declaration, seen: Snapshot, layouts: readonly Layout[]): Lines {
+export function observedLines(declaration: Declaration, seen: Snapshot, layout: Layout): Lines {
   const { name, wanted } = declaration;
   const found = wanted.flatMap(({ object }): KernelObject[] => {
     if (isToolObject(object)) {
@@ -75,32 +79,32 @@ export function observedLines(declaration: Declaration, seen: Snapshot, layouts:
     return value === undefined ? [] : [sysctlServes(object, value) ? object : { ...object, value }];
   });
   const ids = new Set(wanted.map(({ object }) => objectId(object)));
-  const own = indexOf(seen, layouts).byOwner.get(name) ?? [];
+  const own = indexOf(seen, layout).byOwner.get(name) ?? [];
   const added = own.filter((o) => !ids.has(nftId(o)));
-  const layout = declaration.layouts.length > 0 ? observedLayout(declaration.layouts, seen, layouts) : undefined;
+  const shared = declaration.needs.length > 0 ? observedLayout(declaration.needs, seen, layout) : undefined;
   const unknown = seen.records.has(name) ? "" : "; the host's ledger does not know it";
-  return asLines([...found, ...added], layout === undefined ? undefined : `${layout}${unknown}`);
+  return asLines([...found, ...added], shared === undefined ? undefined : `${shared}${unknown}`);
 }
 
 const present = <T>(o: T | undefined): T[] => (o === undefined ? [] : [o]);
 
-function observedLayout(names: readonly string[], seen: Snapshot, layouts: readonly Layout[]): string {
-  const known = indexOf(seen, layouts).layouts;
-  const text = known.get(names.join()) ?? describeLayout(names, seen, layouts);
-  known.set(names.join(), text);
+function observedLayout(needs: readonly string[], seen: Snapshot, layout: Layout): string {
+  const known = indexOf(seen, layout).layouts;
+  const key = needs.join("\n");
+  const text = known.get(key) ?? describeLayout(needs, seen, layout);
+  known.set(key, text);
   return text;
 }
 
-/** `layout synproxy` when all is in place; otherwise what differs, in words. */
-function describeLayout(names: readonly string[], seen: Snapshot, layouts: readonly Layout[]): string {
-  const expected = layouts.filter((l) => names.includes(l.name)).flatMap((l) => l.objects);
+/** `layout ...` when all is in place; otherwise what differs, in words. */
+function describeLayout(needs: readonly string[], seen: Snapshot, layout: Layout): string {
   // Somebody flushed the ruleset: one word for it instead of one for each chain and map.
-  if (seen.nft.size === 0) return `${layoutText(names)}; the table is missing`;
-  const wrong = expected.flatMap((o) => {
+  if (seen.nft.size === 0) return `${layoutText(needs)}; the table is missing`;
+  const index = indexOf(seen, layout);
+  const wrong = layout.objectsFor(new Set([...index.needs, ...needs])).flatMap((o) => {
     const found = seen.nft.get(nftId(o));
     if (found === undefined) return [`${nftId(o)} is missing`];
     return nftEqual(found, o) ? [] : [`${nftId(o)} is: ${nftText(found)}`];
   });
-  const { strangers } = indexOf(seen, layouts);
-  return [layoutText(names), ...wrong, ...strangers.map((id) => `${id} is not ours`)].join("; ");
+  return [layoutText(needs), ...wrong, ...index.strangers.map((id) => `${id} is not ours`)].join("; ");
 }

@@ -14,7 +14,8 @@ import {
 import { type Line, isEchoed, nftReverse, nftScript } from "../kernel/nftables/script";
 import { type Wanted, isNft, objectId, sysctlsOf, toolsOf } from "../kernel/object";
 import { type Step } from "../kernel/step";
-import { type Sysctl, sysctlServes, valueStep } from "../kernel/sysctl/sysctl";
+import { absentRemedy } from "../kernel/sysctl/remedy";
+import { type Sysctl, type Write, movesWith, sysctlServes, valueStep, widestFirst } from "../kernel/sysctl/sysctl";
 import {
   type ToolObject,
   type ToolObjects,
@@ -38,6 +39,8 @@ export type Change =
       readonly put: Declaration;
       /** The name it had before, when the program renamed it. */
       readonly was?: string;
+      /** It is on its way out: where it is gone already, or has been replaced, there is nothing to do. */
+      readonly leaving?: boolean;
       /** May it take over what this owner of the same stack has? */
       readonly mayTake?: (owner: string, id: string) => boolean;
     }
@@ -57,7 +60,7 @@ export interface Plan {
     readonly echoed: boolean;
   };
   /** What the values that are written must be. */
-  readonly values: ReadonlyMap<string, string>;
+  readonly values: ReadonlyMap<string, Sysctl>;
   /** What the tools' objects that are touched must be; absent ones must be gone. */
   readonly objects: ReadonlyMap<string, ToolObject | undefined>;
   readonly ledger: LedgerEdit;
@@ -82,6 +85,8 @@ export class Conflict extends Error {
 /** A host as it is and as it should become, change upon change. */
 export class Draft {
   readonly sysctl: Map<string, string>;
+  /** What was agreed on for the values that changes have named. */
+  readonly agreed = new Map<string, Sysctl>();
   readonly originals: Map<string, string>;
   readonly records: Map<string, LedgerRecord>;
   readonly objects: Map<string, ToolObject>;
@@ -91,10 +96,12 @@ export class Draft {
   private tableTouched = false;
   private readonly claims = new Map<string, Map<string, Claim>>();
   private readonly owners: ReadonlySet<string>;
+  /** Who needs what of which a host has one. */
+  private readonly settings = new Map<string, Map<string, string>>();
 
   constructor(
     readonly now: Snapshot,
-    private readonly layouts: readonly Layout[],
+    private readonly layout: Layout,
   ) {
     this.sysctl = new Map(now.sysctl);
     this.originals = new Map(now.originals);
@@ -107,8 +114,10 @@ export class Draft {
   /** Enters a change. Throws a Conflict when it cannot be, and is then as it was before. */
   enter(change: Change): void {
     if ("remove" in change && isReplaced(change.remove, this.records)) return;
+    if ("put" in change && change.leaving === true && hasGone(change.put, this.records)) return;
     const names = namesOf(change);
     const put = "put" in change ? change.put : undefined;
+    for (const need of put?.needs ?? []) this.refuseOther(need, names);
     const old = names.flatMap((name) => this.records.get(name) ?? []);
     const had = old.flatMap((r) => r.wanted);
     const values = this.valuesAfter(names, put?.wanted ?? [], had);
@@ -119,7 +128,7 @@ export class Draft {
     values();
     objects();
     this.tableTouched ||=
-      own.length > 0 || old.some((r) => r.layouts.length > 0) || names.some((n) => this.owners.has(n));
+      own.length > 0 || old.some((r) => r.needs.length > 0) || names.some((n) => this.owners.has(n));
     for (const record of old) this.disclaim(record);
     for (const name of names) {
       this.replaced.add(name);
@@ -138,27 +147,42 @@ export class Draft {
     const { now } = this;
     if (!this.tableTouched) return now.nft;
     const target = new Map<string, NftObject>();
-    const standing = new Set([...this.records.values()].flatMap((r) => r.layouts));
     const stays = (o: NftObject): boolean => {
       const owner = ownerOf(o);
       return owner !== undefined && !this.replaced.has(owner);
     };
     // Somebody's objects whose record is lost: they and what they stand on are left alone.
     const orphans = [...now.nft.values()].some((o) => stays(o) && !this.records.has(ownerOf(o) ?? ""));
-    for (const layout of this.layouts)
-      if (standing.has(layout.name) || (orphans && layout.objects.some((o) => now.nft.has(nftId(o)))))
-        for (const o of layout.objects) target.set(nftId(o), o);
-    if (orphans) for (const [id, o] of now.nft) if (o.kind === "element" && o.value === undefined) target.set(id, o);
+    const needs = new Set([...this.records.values()].flatMap((r) => r.needs));
+    if (orphans) for (const need of this.layout.needsOf(now.nft)) needs.add(need);
+    if (orphans) for (const [id, o] of now.nft) if (isShared(o)) target.set(id, o);
+    for (const o of this.layout.objectsFor(needs)) target.set(nftId(o), o);
     for (const [id, o] of now.nft) if (stays(o)) target.set(id, o);
     for (const claims of this.claims.values())
       for (const { wanted } of claims.values())
-        if (wanted.object.kind === "element" && now.nft.has(nftId(wanted.object)))
-          target.set(nftId(wanted.object), wanted.object);
+        if (isNft(wanted.object) && now.nft.has(nftId(wanted.object))) target.set(nftId(wanted.object), wanted.object);
     for (const some of this.wanted.values()) for (const [id, o] of some) target.set(id, o);
     return target;
   }
 
-  private claim({ name, label, wanted }: Declaration): void {
+  /** Of needs that are written `NAME=VALUE`, a host has one value. */
+  private refuseOther(need: string, names: readonly string[]): void {
+    const at = need.indexOf("=") + 1;
+    if (at === 0) return;
+    for (const [other, who] of this.settings)
+      if (other !== need && other.startsWith(need.slice(0, at)))
+        for (const [name, label] of who)
+          if (!names.includes(name))
+            throw new Conflict(
+              `${need.replace("=", " ")} is wanted, but ${label} wants ${other.slice(at)}`,
+              "one host has one: let both agree",
+            );
+  }
+
+  private claim({ name, label, needs, wanted }: Declaration): void {
+    for (const need of needs)
+      if (need.includes("="))
+        this.settings.set(need, (this.settings.get(need) ?? new Map<string, string>()).set(name, label));
     for (const w of wanted) {
       if (!w.shared) continue;
       const id = objectId(w.object);
@@ -167,7 +191,8 @@ export class Draft {
     }
   }
 
-  private disclaim({ name, wanted }: Declaration): void {
+  private disclaim({ name, needs, wanted }: Declaration): void {
+    for (const need of needs) this.settings.get(need)?.delete(name);
     for (const w of wanted) if (w.shared) this.claims.get(objectId(w.object))?.delete(name);
   }
 
@@ -193,11 +218,7 @@ export class Draft {
     const values = sysctlsOf(wanted).map((claim) => {
       const value = agree(claim, this.claimsBut(claim.key, names));
       const found = this.sysctl.get(claim.key);
-      if (found === undefined)
-        throw new Conflict(
-          `${claim.key} does not exist on this host`,
-          "is the kernel module that brings it loaded (nf_conntrack), and is this kernel recent enough for it?",
-        );
+      if (found === undefined) throw new Conflict(`${claim.key} does not exist on this host`, absentRemedy(claim.key));
       return { value, found };
     });
     const kept = new Set(values.map(({ value }) => value.key));
@@ -206,11 +227,13 @@ export class Draft {
       for (const { value, found } of values) {
         if (!this.originals.has(value.key)) this.originals.set(value.key, found);
         if (!sysctlServes(value, found)) this.sysctl.set(value.key, value.value);
+        this.agreed.set(value.key, value);
       }
       for (const { key } of freed) {
         const original = this.originals.get(key);
         if (original !== undefined && this.sysctl.has(key)) this.sysctl.set(key, original);
         this.originals.delete(key);
+        this.agreed.delete(key);
       }
     };
   }
@@ -259,6 +282,12 @@ export class Draft {
   }
 }
 
+/** Sets that several use, and what is in them: no name in them tells whose they are. */
+const isShared = (o: NftObject): boolean => (o.kind === "set" || o.kind === "element") && ownerOf(o) === undefined;
+
+const hasGone = (declaration: Declaration, records: ReadonlyMap<string, LedgerRecord>): boolean =>
+  !records.has(declaration.name) || isReplaced(declaration, records);
+
 /**
  * When Pulumi replaces a resource (its host is reached by another name, or somebody asked for it), it creates the new one
  * first and then removes the old one, of the same name. What was just created must stay.
@@ -273,10 +302,7 @@ function isReplaced({ name, via, creation }: Removed, records: ReadonlyMap<strin
 export function planOf(draft: Draft): Plan {
   const { now } = draft;
   const target = draft.table();
-  const writes = [...draft.sysctl].flatMap(([key, to]) => {
-    const from = now.sysctl.get(key);
-    return from === undefined || from === to ? [] : [{ key, from, to }];
-  });
+  const { moved, writes } = writesOf(draft);
   // Values that the new rules stand on come before them; values that are given back, after the rules are gone.
   const before = writes.filter((w) => draft.originals.has(w.key));
   const after = writes.filter((w) => !draft.originals.has(w.key));
@@ -304,15 +330,40 @@ export function planOf(draft: Draft): Plan {
         ];
   return {
     steps: [
+      ...moved.map((w) => ({ ...valueStep(w), run: ":" })),
       ...before.map(valueStep),
       ...(onlyGoing ? [...tools, ...nft] : [...nft, ...tools]),
       ...after.map(valueStep),
+      ...moved.map(valueStep),
     ],
     nft: { forward, reverse: nftReverse(TABLE_REF, now.nft, target), target, echoed },
-    values: new Map(writes.map((w) => [w.key, w.to])),
+    values: new Map([...writes, ...moved].map(({ key, to }) => [key, expected(draft, key, to)])),
     objects: new Map(ids.map((id) => [id, draft.objects.get(id)])),
     ledger: ledgerEdit(draft),
   };
+}
+
+/**
+ * The values to write, and those that the kernel moves along with them by itself. These are put right afterwards, and
+ * on the way back as well, once what moved them is back.
+ */
+function writesOf({ now, sysctl: values, agreed }: Draft): { writes: Write[]; moved: Write[] } {
+  const write = (key: string, from: string, to: string): Write => ({ key, from, to, memory: agreed.get(key)?.memory });
+  const found = [...values].flatMap(([key, to]) => {
+    const from = now.sysctl.get(key);
+    return from === undefined ? [] : [write(key, from, to)];
+  });
+  const writes = found.filter(({ from, to }) => from !== to);
+  const moved = found.filter(({ key }) => writes.some((w) => movesWith(key, w.key)));
+  // What the kernel moves and anybody has agreed on is written as agreed, whatever it is now.
+  const agree = (w: Write): Write => ({ ...w, to: agreed.get(w.key)?.value ?? w.to });
+  return { writes: writes.toSorted(widestFirst), moved: moved.map(agree).toSorted(widestFirst) };
+}
+
+/** What it may be once it is written: what was agreed on may be more than one value. */
+function expected({ agreed }: Draft, key: string, value: string): Sysctl {
+  const one = agreed.get(key);
+  return one?.value === value ? one : { kind: "sysctl", key, value };
 }
 
 const textOf = (o: ToolObject | undefined): string | undefined => (o === undefined ? undefined : toolText(o));
@@ -383,7 +434,8 @@ export function differences(plan: Plan, seen: Snapshot): string[] {
   for (const id of target.keys()) compare(id);
   for (const id of seen.nft.keys()) if (!target.has(id)) compare(id);
   for (const [key, to] of plan.values)
-    if (seen.sysctl.get(key) !== to) wrong.push(`${key} is ${seen.sysctl.get(key) ?? "absent"}, not ${to}`);
+    if (!sysctlServes(to, seen.sysctl.get(key)))
+      wrong.push(`${key} is ${seen.sysctl.get(key) ?? "absent"}, not ${to.value}`);
   for (const [id, o] of plan.objects)
     if (!toolEqual(o, seen.objects.get(id)))
       wrong.push(`${id} is ${quoted(textOf(seen.objects.get(id)))}, not ${quoted(textOf(o))}`);

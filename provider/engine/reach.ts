@@ -1,7 +1,7 @@
 /** Could a change cut the way by which we came in? Then it is confirmed over a connection that was opened after it. */
 import { type NftObject, type NftObjects, nftEqual } from "../kernel/nftables/objects";
 import { ownerOf } from "./desired";
-import { interval, ordinal } from "./overlap";
+import { keyMatches } from "./overlap";
 import { type Plan } from "./plan";
 import { type SessionFacts } from "./snapshot";
 
@@ -35,21 +35,4 @@ function couldCut(plan: Plan, before: NftObjects, entry: SessionFacts["entry"]):
   const leadsToUs = (o: NftObject): boolean =>
     o.kind === "element" && owners.has(ownerOf(o) ?? "") && keyMatches(o.key, entry.address, entry.port);
   return [...before.values(), ...target.values()].some(leadsToUs);
-}
-
-/** A part of another sort (an interface, an IPv6 address) may match any packet. */
-function keyMatches(key: string, address: string, port: number): boolean {
-  const ranges = key
-    .split(" . ")
-    .map(interval)
-    .filter((range) => range !== undefined);
-  const isPort = ([, high]: readonly [number, number]) => high <= 65_535;
-  const admits = (some: readonly (readonly [number, number])[], n: number | undefined) =>
-    n === undefined || some.length === 0 || some.some(([low, high]) => low <= n && n <= high);
-  return (
-    admits(
-      ranges.filter((r) => !isPort(r)),
-      ordinal(address),
-    ) && admits(ranges.filter(isPort), port)
-  );
 }

@@ -3,7 +3,7 @@
  * reads share one look, changes share one transaction. What comes while one is under way waits for the next.
  */
 import { HostError } from "../errors";
-import { type Shell } from "../host/shell";
+import { type Reply, type Shell } from "../host/shell";
 import { type Wanted } from "../kernel/object";
 import { type Layout } from "./desired";
 import { type Change } from "./plan";
@@ -31,7 +31,7 @@ export class HostSession {
 
   constructor(
     private readonly dial: () => Promise<Shell>,
-    layouts: readonly Layout[],
+    layout: Layout,
   ) {
     const link: Link = {
       shell: () => this.connected(),
@@ -43,7 +43,7 @@ export class HostSession {
         this.open = Promise.resolve(shell);
       },
     };
-    this.transactions = new Transactions(link, layouts, this.reader);
+    this.transactions = new Transactions(link, layout, this.reader);
   }
 
   /** What the host has now of what is wanted. */
@@ -59,6 +59,11 @@ export class HostSession {
       this.changes.push({ request: { change, ...how }, resolve, reject });
       this.wake();
     });
+  }
+
+  /** Runs a script that changes nothing. */
+  async ask(script: string, what: string): Promise<Reply> {
+    return (await this.connected()).run(script, what);
   }
 
   /** Ends when what is under way has ended; what still waits is refused. */

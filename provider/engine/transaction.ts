@@ -9,6 +9,7 @@ import { HostError, messageOf } from "../errors";
 import { type Reply, type Shell } from "../host/shell";
 import { type Line, echoedTable } from "../kernel/nftables/script";
 import { sysctlsOf, toolsOf } from "../kernel/object";
+import { isSysctlKey, refusedRemedy } from "../kernel/sysctl/remedy";
 import { TOOLS, toolId } from "../kernel/tools";
 import { type Layout, ownerOf, stackOf } from "./desired";
 import {
@@ -110,7 +111,7 @@ export class Transactions {
 
   constructor(
     private readonly link: Link,
-    private readonly layouts: readonly Layout[],
+    private readonly layout: Layout,
     private readonly reader: Reader,
   ) {}
 
@@ -143,7 +144,7 @@ export class Transactions {
     if (!looked) return;
     const { snapshot: before, interest } = looked;
     for (;;) {
-      const draft = batch.fold(before, this.layouts);
+      const draft = batch.fold(before, this.layout);
       const plan = planOf(draft);
       if (isEmpty(plan)) {
         batch.keepAll({ seen: before, changed: false });
@@ -182,7 +183,8 @@ export class Transactions {
         this.known = undefined;
         try {
           const undo = await shell.run(undoScript(), "undo");
-          batch.failAll((what) => readBackError(what, wrong, undo));
+          if (batch.splits() && !undoFailed(undo)) await this.halves(batch, more);
+          else batch.failAll((what) => readBackError(what, wrong, undo));
         } catch (error) {
           await this.resolve(batch, asked, care, error);
         }
@@ -337,7 +339,7 @@ export class Transactions {
     }
   }
 
-  /** The tool did not say whose fault it is: the halves are tried one after the other. */
+  /** Nobody said whose fault it is: the halves are tried one after the other. */
   private async halves(batch: Batch, more: () => boolean): Promise<void> {
     for (const half of batch.halves()) batch.take(half, await this.run(half, more));
   }
@@ -405,8 +407,8 @@ class Batch {
   }
 
   /** The host after all that are still open, one on top of the other; those in conflict fail. */
-  fold(before: Snapshot, layouts: readonly Layout[]): Draft {
-    const draft = new Draft(before, layouts);
+  fold(before: Snapshot, layout: Layout): Draft {
+    const draft = new Draft(before, layout);
     for (const request of this.open) {
       try {
         draft.enter(request.change);
@@ -567,9 +569,9 @@ function applyRemedy(said: string, line: Line | undefined, id: string | undefine
     return "this kernel has no SYNPROXY: it needs CONFIG_NFT_SYNPROXY (module nft_synproxy, Linux 5.3 or later)";
   if (said.includes("No space left on device"))
     return "make room on the host: /run and /var/lib/lbshield must be writable";
-  if (/Read-only file system|Permission denied/.test(said))
-    return "the value is read-only here: in a container or network namespace it belongs to the machine outside";
-  return id === undefined ? undefined : TOOLS.map((tool) => tool.remedy(said)).find((remedy) => remedy !== undefined);
+  if (id === undefined || line !== undefined) return undefined;
+  if (isSysctlKey(id)) return refusedRemedy(id, said);
+  return TOOLS.map((tool) => tool.remedy(said)).find((remedy) => remedy !== undefined);
 }
 
 /** nft stumbles over the rest of a file once it has met an error: the first one, with its line and mark, tells all. */

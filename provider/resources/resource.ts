@@ -1,6 +1,7 @@
 import { type z } from "zod";
 
 import { type Compiled, type LineTool } from "../engine/desired";
+import { type Drain } from "../drain";
 import { type Observed } from "../engine/snapshot";
 
 /** A resource: what a program may write, what it becomes on a host, and the way back. */
@@ -14,6 +15,11 @@ export interface ResourceType<Model extends object = object, Args extends object
   readonly model: z.ZodObject & z.ZodType<Model, Args>;
   /** `prefix` begins the names of its own chains; the rest of a name has no slash and no dot. See owner.ts. */
   compile(prefix: string, model: Model): Compiled;
+  /**
+   * How `was` goes when `next` comes in its place, or nothing: undefined where that is done at once. Of one that keeps
+   * connections the host keeps, until they have ended, what they need.
+   */
+  drain?(prefix: string, was: Model, next: Model | undefined): Drain | undefined;
   /**
    * What the resource's own objects on the host amount to; what no arguments would produce is left out. `declared` is
    * what they are meant to be.

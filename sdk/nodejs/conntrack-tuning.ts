@@ -8,16 +8,23 @@ import { type LinesByObject, LbshieldResource, type OnHost } from "./resource";
 export type ConntrackTuningArgs = Inputs<Args> & OnHost;
 
 /**
- * How a host tracks connections. A value that is not named is left as it is; when the resource goes, what was there
- * before comes back.
+ * How a host tracks connections, and the values of its kernel that load balancing and shielding depend on. A value that
+ * is not named is left as it is; when the resource goes, what was there before comes back.
  *
  * ```ts
  * new lbshield.ConntrackTuning("conntrack", {
- *   host: lb1, tcpLoose: false, timeouts: { tcpEstablished: "5d" },
+ *   host: lb1,
+ *   max: "1Mi",
+ *   buckets: "512Ki",
+ *   tcpLoose: false,
+ *   interfaces: { eth0: { rpFilter: "loose" } },
+ *   timeouts: { tcpEstablished: "5d" },
  * });
  * ```
  */
 export class ConntrackTuning extends LbshieldResource {
+  /** The kernel modules that are loaded for it. */
+  declare readonly modprobe: pulumi.Output<LinesByObject>;
   /** The values on the host. */
   declare readonly sysctl: pulumi.Output<LinesByObject>;
 

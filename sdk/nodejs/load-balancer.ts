@@ -27,6 +27,8 @@ export type LoadBalancerArgs = Inputs<Args> & OnHost;
  * ```
  */
 export class LoadBalancer extends LbshieldResource {
+  /** The kernel modules that parts have loaded. */
+  declare readonly modprobe: pulumi.Output<LinesByObject>;
   /** The nft objects on the host, and their content: a part's begin with its name, as in `synproxy.web.input`. */
   declare readonly nft: pulumi.Output<LinesByObject>;
   /** The values on the host, those that parts tune and those that they need. */

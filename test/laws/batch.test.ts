@@ -6,7 +6,7 @@ import { type Shell } from "../../provider/host/shell";
 import { parseRule } from "../../provider/kernel/nftables/rule";
 import { own } from "../../provider/kernel/object";
 import { CONNTRACK_TUNING } from "../../provider/resources/conntrack-tuning";
-import { LAYOUTS } from "../../provider/resources/layout";
+import { LAYOUT } from "../../provider/resources/layout";
 import { SYNPROXY_RULE } from "../../provider/resources/synproxy-rule";
 import { fingerprint, openNamespace } from "../support/namespace";
 
@@ -32,7 +32,7 @@ beforeEach(async () => {
       shell.close();
     },
   };
-  session = new HostSession(() => Promise.resolve(counting), LAYOUTS);
+  session = new HostSession(() => Promise.resolve(counting), LAYOUT);
 });
 
 afterEach(() => session.close());
@@ -69,7 +69,7 @@ test("200 rules are one transaction of three round trips; so is their removal; r
   frames = 0;
   const seen = await Promise.all(all.map((d) => session.read(d.wanted)));
   expect(frames).toBe(1);
-  for (const [i, d] of all.entries()) expect(observedLines(d, seen[i] ?? fail(), LAYOUTS)).toEqual(desiredLines(d));
+  for (const [i, d] of all.entries()) expect(observedLines(d, seen[i] ?? fail(), LAYOUT)).toEqual(desiredLines(d));
 
   frames = 0;
   await Promise.all(all.map((remove) => session.change({ remove })));

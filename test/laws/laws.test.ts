@@ -7,7 +7,7 @@ import { interestOf } from "../../provider/engine/snapshot";
 import { readHost } from "../../provider/engine/transaction";
 import { type Shell } from "../../provider/host/shell";
 import { CONNTRACK_TUNING } from "../../provider/resources/conntrack-tuning";
-import { LAYOUTS } from "../../provider/resources/layout";
+import { LAYOUT } from "../../provider/resources/layout";
 import { LOAD_BALANCER } from "../../provider/resources/load-balancer";
 import { ownPrefix } from "../../provider/resources/owner";
 import { type ResourceType } from "../../provider/resources/resource";
@@ -60,12 +60,12 @@ const put = (d: Declaration) => changeOne(shell, { put: d });
 const remove = (d: Declaration) => changeOne(shell, { remove: d });
 const look = (d: Declaration) => readHost(shell, interestOf(d.wanted));
 const expectInPlace = async (d: Declaration) => {
-  expect(observedLines(d, await look(d), LAYOUTS)).toEqual(desiredLines(d));
+  expect(observedLines(d, await look(d), LAYOUT)).toEqual(desiredLines(d));
 };
 
 /** One sample after the other: they share a host. */
 const forAll = <T>(arbitrary: fc.Arbitrary<T>, law: (value: T) => Promise<void>) =>
-  fc.assert(fc.asyncProperty(arbitrary, law), { numRuns: RUNS });
+  fc.assert(fc.asyncProperty(arbitrary, law), { numRuns: RUNS, endOnFailure: true });
 
 describe.each(CASES)("$type.type", ({ type, args }) => {
   test("law 1: applying twice writes once", () =>
@@ -81,7 +81,7 @@ describe.each(CASES)("$type.type", ({ type, args }) => {
       const d = declare(type, a);
       await put(d);
       const model = type.model.parse(a);
-      expect(type.decompile(ownPrefix(d.name), restrictTo(d, await look(d), LAYOUTS), model)).toEqual(model);
+      expect(type.decompile(ownPrefix(d.name), restrictTo(d, await look(d), LAYOUT), model)).toEqual(model);
       await expectInPlace(d);
       await remove(d);
     }));
@@ -161,7 +161,7 @@ test.each(EDITS)("law 7: seen and repaired: %s", async (edit) => {
   });
   await put(d);
   expect(await shell.run(edit)).toMatchObject({ code: 0, stderr: "" });
-  expect(observedLines(d, await look(d), LAYOUTS)).not.toEqual(desiredLines(d));
+  expect(observedLines(d, await look(d), LAYOUT)).not.toEqual(desiredLines(d));
   expect((await put(d)).changed).toBe(true);
   await expectInPlace(d);
   await remove(d);

@@ -9,7 +9,7 @@ import { type Shell } from "../../provider/host/shell";
 import { type KernelObject, own, shared } from "../../provider/kernel/object";
 import { type RouteObject } from "../../provider/kernel/route/objects";
 import { sysctl } from "../../provider/kernel/sysctl/sysctl";
-import { LAYOUTS } from "../../provider/resources/layout";
+import { LAYOUT } from "../../provider/resources/layout";
 import { SYNPROXY_RULE } from "../../provider/resources/synproxy-rule";
 import { synproxyRuleArgs } from "../support/arbitrary";
 import { routeState } from "../support/arbitrary-route";
@@ -39,11 +39,11 @@ const NAME = "synproxy/acme/prod/one";
 
 /** A rule of SYNPROXY with routes beside it, as a resource may compile to. */
 function declare(args: object, objects: readonly KernelObject[], backlog: number): Declaration {
-  const { layouts, wanted } = SYNPROXY_RULE.compile(`${NAME}/`, SYNPROXY_RULE.model.parse(args));
+  const { needs, wanted } = SYNPROXY_RULE.compile(`${NAME}/`, SYNPROXY_RULE.model.parse(args));
   return {
     name: NAME,
     label: "one",
-    layouts,
+    needs,
     wanted: [...wanted, ...objects.map(own), shared(sysctl("net.ipv4.tcp_max_syn_backlog", backlog))],
   };
 }
@@ -54,7 +54,7 @@ const declaration = fc
 
 const expectInPlace = async (d: Declaration) => {
   const seen = await readHost(shell, interestOf(d.wanted));
-  expect(observedLines(d, seen, LAYOUTS)).toEqual(desiredLines(d));
+  expect(observedLines(d, seen, LAYOUT)).toEqual(desiredLines(d));
 };
 
 const forAll = <T>(arbitrary: fc.Arbitrary<T>, law: (value: T) => Promise<void>) =>
@@ -103,7 +103,7 @@ test("what one tool refuses, all undo", () =>
 
 test("a rule that is on the host already is not ours: it is neither taken over nor changed", async () => {
   const mine: RouteObject = { kind: "ip-rule", family: 4, pref: 60, from: "192.0.2.99", table: 100 };
-  const d: Declaration = { name: NAME, label: "one", layouts: [], wanted: [own(mine)] };
+  const d: Declaration = { name: NAME, label: "one", needs: [], wanted: [own(mine)] };
   await expect(changeOne(shell, { put: d })).rejects.toThrow(
     /ip -4 rule pref 60 from 192\.0\.2\.99 lookup 100 is on the host already and is not ours[^]*nothing was changed/,
   );
@@ -113,7 +113,7 @@ test("a rule that is on the host already is not ours: it is neither taken over n
 test("a rule or route that somebody took away, or changed, comes back", async () => {
   const route: RouteObject = { kind: "route", family: 4, table: 200, type: "local", destination: "default", dev: "lo" };
   const rule: RouteObject = { kind: "ip-rule", family: 4, pref: 61, fwmark: 1, table: 200 };
-  const d: Declaration = { name: NAME, label: "one", layouts: [], wanted: [own(route), own(rule)] };
+  const d: Declaration = { name: NAME, label: "one", needs: [], wanted: [own(route), own(rule)] };
   await changeOne(shell, { put: d });
   for (const edit of [
     "ip rule del pref 61",
@@ -121,7 +121,7 @@ test("a rule or route that somebody took away, or changed, comes back", async ()
     "ip route replace blackhole default table 200",
   ]) {
     expect(await shell.run(edit)).toMatchObject({ code: 0 });
-    expect(observedLines(d, await readHost(shell, interestOf(d.wanted)), LAYOUTS)).not.toEqual(desiredLines(d));
+    expect(observedLines(d, await readHost(shell, interestOf(d.wanted)), LAYOUT)).not.toEqual(desiredLines(d));
     expect((await changeOne(shell, { put: d })).changed).toBe(true);
     await expectInPlace(d);
   }

@@ -198,9 +198,9 @@ describe("a ConntrackTuning is refused with", () => {
     ],
     ["tcpLoose as a number", { tcpLoose: 0 }, "tcpLoose: 0: tcpLoose is true or false"],
     [
-      'logInvalid "dccp"',
-      { logInvalid: "dccp" },
-      'logInvalid: "dccp": logInvalid is one of off, all, icmp, tcp, udp, icmpv6, sctp',
+      'logInvalid "dns"',
+      { logInvalid: "dns" },
+      'logInvalid: "dns": logInvalid is one of off, all, icmp, tcp, udp, dccp, gre, icmpv6, sctp, udplite',
     ],
     ["synCookies as a number", { synCookies: 2 }, 'synCookies: 2: synCookies is true, false or "always"'],
     ['timestamps "always"', { timestamps: "always" }, 'timestamps: "always": timestamps is true, false or "noOffset"'],

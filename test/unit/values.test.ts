@@ -9,6 +9,7 @@ import {
   duration,
   interfaceName,
   portOrRange,
+  size,
 } from "../../provider/values";
 
 const range: fc.Arbitrary<PortRange> = fc
@@ -98,3 +99,24 @@ test("addresses are sorted as numbers, names as texts, each once", () => {
   ]);
   expect(canonicalNames(["eth10", "eth2", "eth2"])).toEqual(["eth10", "eth2"]);
 });
+
+test.each([
+  [7, 7],
+  ["7", 7],
+  ["256Ki", 262_144],
+  ["1Mi", 1_048_576],
+  ["1MiB", 1_048_576],
+  ["2Gi", 2_147_483_648],
+  ["64k", 64_000],
+  ["2M", 2_000_000],
+  ["1GB", 1_000_000_000],
+])("the size %j is %d", (given, expected) => {
+  expect(size(1, 2 ** 40, "it").parse(given)).toBe(expected);
+});
+
+test.each(["", "Mi", "1mi", "1 Mi", "1.5Mi", "-1", "64K", "1iB", 1.5, true, 0, 11])(
+  "%j is no size up to 10",
+  (given) => {
+    expect(size(1, 10, "it").safeParse(given).success).toBe(false);
+  },
+);

@@ -10,7 +10,7 @@ import { openSsh } from "../../provider/host/ssh";
 import { kernelModule } from "../../provider/kernel/module/module";
 import { type KernelObject, own, shared } from "../../provider/kernel/object";
 import { sysctl } from "../../provider/kernel/sysctl/sysctl";
-import { LAYOUTS } from "../../provider/resources/layout";
+import { LAYOUT } from "../../provider/resources/layout";
 import { SYNPROXY_RULE } from "../../provider/resources/synproxy-rule";
 import { ipvsState } from "../support/arbitrary-ipvs";
 import { VmLab } from "../support/vm";
@@ -35,7 +35,7 @@ afterAll(async () => {
 beforeEach(() => {
   beforeConfirm = undefined;
   user = "root";
-  session = new HostSession(open, LAYOUTS);
+  session = new HostSession(open, LAYOUT);
 });
 
 afterEach(() => session.close());
@@ -65,17 +65,17 @@ const NAME = "synproxy/shop/test/web";
 
 function declare(objects: readonly KernelObject[]): Declaration {
   const match = { destinations: [lab.host(1).vip()], ports: [80] };
-  const { layouts, wanted } = SYNPROXY_RULE.compile(`${NAME}/`, SYNPROXY_RULE.model.parse({ chain: "input", match }));
+  const { needs, wanted } = SYNPROXY_RULE.compile(`${NAME}/`, SYNPROXY_RULE.model.parse({ chain: "input", match }));
   const more = objects.map((o) => (o.kind === "sysctl" || o.kind === "module" ? shared(o) : own(o)));
-  return { name: NAME, label: "SynproxyRule web (shop/test)", layouts, wanted: [...wanted, ...more] };
+  return { name: NAME, label: "SynproxyRule web (shop/test)", needs, wanted: [...wanted, ...more] };
 }
 
 const put = (d: Declaration) => session.change({ put: d }, { care: CARE });
 const remove = (d: Declaration) => session.change({ remove: d }, { care: CARE });
 
 async function expectInPlace(d: Declaration): Promise<void> {
-  const reader = new HostSession(open, LAYOUTS);
-  expect(observedLines(d, await reader.read(d.wanted), LAYOUTS)).toEqual(desiredLines(d));
+  const reader = new HostSession(open, LAYOUT);
+  expect(observedLines(d, await reader.read(d.wanted), LAYOUT)).toEqual(desiredLines(d));
   await reader.close();
 }
 
@@ -94,7 +94,7 @@ test("nft, values, modules and IPVS change together, over generated states, and 
       await remove(declare([]));
       await session.close();
       expect(await lab.fingerprint(1)).toBe(before);
-      session = new HostSession(open, LAYOUTS);
+      session = new HostSession(open, LAYOUT);
     }),
     { numRuns: 2, endOnFailure: true },
   );

@@ -25,7 +25,8 @@ export function parseTables(listing: string, family: string, table: string, cach
   return found;
 }
 
-const ECHOED = /^add (chain|rule|element) ([a-z0-9]+ [^ ]+) ([^ ]+)(?: (.*))?$/;
+/** A rule may come with the handle of the one before it. */
+const ECHOED = /^add (chain|rule|element) ([a-z0-9]+ [^ ]+) ([^ ]+)(?: (?:handle [0-9]+ )?(.*))?$/;
 
 /**
  * The objects in what `nft -e` prints, which is what the kernel says that it has taken up: chains without a hook, rules
@@ -119,8 +120,11 @@ function parseSet(kind: "set" | "map", name: string, body: readonly string[], ca
   const text = body.map((line) => line.trim()).join("\n");
   const key = /^type(?:of)? .*$/m.exec(text)?.[0] ?? "";
   const flags = /^flags (.*)$/m.exec(text)?.[1]?.split(",") ?? [];
+  const limits = [/^size [0-9]+/m, /^timeout [0-9a-z]+/m].flatMap((limit) => limit.exec(text)?.[0] ?? []);
   const elements = /^elements = \{([\s\S]*)\}$/m.exec(text)?.[1] ?? "";
-  const set: NftSet = { kind, name, key, flags };
+  const set: NftSet = { kind, name, key, flags, ...(limits.length > 0 ? { limits } : {}) };
+  // What packets put there is no declaration of anybody's.
+  if (flags.includes("dynamic")) return [set];
   return [set, ...splitElements(elements).map((e) => cache.element(`${name} ${e}`, () => parseElement(name, e)))];
 }
 

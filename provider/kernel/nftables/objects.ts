@@ -27,6 +27,8 @@ export interface NftSet {
   /** What stands behind `typeof` or `type`, with that word. */
   readonly key: string;
   readonly flags: readonly string[];
+  /** Its size, and how long its elements stay: `size 65535`, `timeout 1h`, as nft writes them and in that order. */
+  readonly limits?: readonly string[];
 }
 
 export interface Element {
@@ -72,7 +74,11 @@ export function nftText(o: NftObject): string {
       return [...(o.hook ? [hookText(o.hook)] : []), ...o.rules.map(printRule)].join("; ");
     case "set":
     case "map":
-      return [o.key, ...(o.flags.length > 0 ? [`flags ${o.flags.join(",")}`] : [])].join("; ");
+      return [
+        o.key,
+        ...(o.limits ?? []),
+        ...(o.flags.length > 0 ? [`flags ${o.flags.toSorted().join(",")}`] : []),
+      ].join("; ");
     case "element":
       return o.value ?? "";
     case "foreign":

@@ -95,8 +95,8 @@ class Writer {
   }
 
   set(id: string, o: NftSet): void {
-    const flags = o.flags.length > 0 ? ` flags ${o.flags.join(",")} ;` : "";
-    this.line(id, `add ${o.kind}`, `${o.name} { ${o.key} ;${flags} }`);
+    const flags = o.flags.length > 0 ? [`flags ${o.flags.join(",")}`] : [];
+    this.line(id, `add ${o.kind}`, `${o.name} { ${[o.key, ...(o.limits ?? []), ...flags].join(" ; ")} ; }`);
   }
 
   chainHead(id: string, o: Chain, exists: boolean): void {

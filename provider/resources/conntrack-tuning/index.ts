@@ -6,8 +6,8 @@ import { type ConntrackTuningArgs, type ConntrackTuningModel, conntrackTuning } 
 export const CONNTRACK_TUNING: ResourceType<ConntrackTuningModel, ConntrackTuningArgs> = {
   type: "ConntrackTuning",
   kind: "conntrack",
-  lines: ["sysctl"],
+  lines: ["modprobe", "sysctl"],
   model: conntrackTuning,
   compile,
-  decompile: (prefix, observed) => decompile(prefix, observed.sysctl),
+  decompile,
 };

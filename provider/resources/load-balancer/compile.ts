@@ -1,3 +1,4 @@
+import { type Drain } from "../../drain";
 import { type Compiled } from "../../engine/desired";
 import { type KernelObject, type Wanted, objectId } from "../../kernel/object";
 import { type Sysctl, sysctlServes } from "../../kernel/sysctl/sysctl";
@@ -11,7 +12,7 @@ export function compile(prefix: string, model: LoadBalancerModel): Compiled {
     ...part.type.compile(part.prefix, part.model),
   }));
   return {
-    layouts: [...new Set(parts.flatMap((part) => part.layouts))],
+    needs: [...new Set(parts.flatMap((part) => part.needs))],
     wanted: united(parts.flatMap((part) => part.wanted)),
     parts: parts.map(({ at, wanted }) => ({ at, wanted })),
   };
@@ -36,4 +37,27 @@ function bothValues(a: Sysctl, b: Sysctl): Sysctl {
     (v, i, all) => all.indexOf(v) === i && sysctlServes(a, v) && sysctlServes(b, v),
   );
   return value === undefined ? a : { kind: "sysctl", key: a.key, value, ...(accepts.length > 0 ? { accepts } : {}) };
+}
+
+/** Of parts that are no more, those that drain: beside the parts that come. */
+export function drain(prefix: string, was: LoadBalancerModel, next: LoadBalancerModel | undefined): Drain | undefined {
+  const stay = new Set(partsOf(prefix, next ?? {}).map((part) => part.prefix));
+  const leaving = partsOf(prefix, was)
+    .filter((part) => !stay.has(part.prefix))
+    .flatMap((part) => {
+      const how = part.type.drain?.(part.prefix, part.model, undefined);
+      return how ? [{ at: part.at, how }] : [];
+    });
+  if (leaving.length === 0) return undefined;
+  const to = next === undefined ? { needs: [], wanted: [], parts: [] } : compile(prefix, next);
+  const all = [to, ...leaving.map(({ how }) => how.stays)];
+  return {
+    stays: {
+      needs: [...new Set(all.flatMap(({ needs }) => needs))],
+      wanted: united(all.flatMap(({ wanted }) => wanted)),
+      parts: [...(to.parts ?? []), ...leaving.map(({ at, how }) => ({ at, wanted: how.stays.wanted }))],
+    },
+    connections: leaving.flatMap(({ how }) => how.connections),
+    within: Math.max(...leaving.map(({ how }) => how.within)),
+  };
 }

@@ -1,5 +1,5 @@
 import { type ResourceType } from "../resource";
-import { compile } from "./compile";
+import { compile, drain } from "./compile";
 import { decompile } from "./decompile";
 import { type LoadBalancerArgs, type LoadBalancerModel, loadBalancer } from "./model";
 import { PARTS } from "./parts";
@@ -11,4 +11,5 @@ export const LOAD_BALANCER: ResourceType<LoadBalancerModel, LoadBalancerArgs> = 
   model: loadBalancer,
   compile,
   decompile,
+  drain,
 };

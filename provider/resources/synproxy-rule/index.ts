@@ -1,5 +1,5 @@
 import { type ResourceType } from "../resource";
-import { compile } from "./compile";
+import { compile, drain } from "./compile";
 import { decompile } from "./decompile";
 import { type SynproxyRuleArgs, type SynproxyRuleModel, synproxyRule } from "./model";
 
@@ -9,5 +9,6 @@ export const SYNPROXY_RULE: ResourceType<SynproxyRuleModel, SynproxyRuleArgs> = 
   lines: ["nft", "sysctl"],
   model: synproxyRule,
   compile,
-  decompile: (prefix, observed) => decompile(prefix, observed.nft),
+  drain: (prefix, was, next) => (next === undefined ? drain(prefix, was) : undefined),
+  decompile: (prefix, observed, declared) => decompile(prefix, observed.nft, declared),
 };

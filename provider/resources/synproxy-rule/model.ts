@@ -1,14 +1,26 @@
 import { z } from "zod";
 
 import {
-  address4,
-  canonicalAddresses,
+  type AddressRange,
+  FAMILIES,
+  type Family,
+  all,
+  canonical,
+  joined,
+  parseAddresses,
+  printAddresses,
+  without,
+} from "../../addresses";
+import { TARGET, parseTarget, printTarget } from "../../kernel/nftables/nat";
+import {
+  type PortRange,
   canonicalNames,
-  canonicalPorts,
+  duration,
   flag,
   interfaceName,
   portOrRange,
   reason,
+  show,
   wholeNumber,
 } from "../../values";
 
@@ -19,38 +31,135 @@ const NO_ECN =
 /** What Linux itself announces with its usual receive buffers, and FireHOL's default. */
 const DEFAULT_WSCALE = 7;
 
-const match = z.strictObject(
-  {
-    /**
-     * Addresses of the balancer that clients connect to, IPv4. Protection covers every combination of these with
-     * `ports`.
-     */
-    destinations: z
-      .array(address4, { error: reason("destinations is a list of IPv4 addresses") })
-      .min(1, { error: () => "[]: a rule needs at least one destination address" })
-      .transform(canonicalAddresses),
-    /**
-     * TCP ports, 1 to 65535: numbers, or ranges such as `"8000-8080"`. A single port of one rule goes before a range
-     * of another that contains it.
-     */
-    ports: z
-      .array(portOrRange, { error: reason("ports is a list of ports and ranges") })
-      .min(1, { error: () => "[]: a rule needs at least one port" })
-      .transform(canonicalPorts),
-    /**
-     * Interfaces on which clients arrive, at most 15 characters each. Default: all. A rule with interfaces goes before
-     * one without.
-     */
-    interfaces: z
-      .array(interfaceName, { error: reason("interfaces is a list of interface names") })
-      .min(1, { error: () => "[]: an empty list would match nothing; leave interfaces out to match all" })
-      .transform(canonicalNames)
-      .optional(),
-  },
-  { error: reason("match says which connections are protected: { destinations, ports, interfaces }") },
-);
+const addresses = (what: string) =>
+  z
+    .array(z.string({ error: reason("an address is a string like 203.0.113.10") }), {
+      error: reason(`${what} is a list of addresses, networks and ranges`),
+    })
+    .min(1, { error: () => `[]: an empty list would match nothing; leave ${what} out to match all` })
+    .transform((texts, ctx): AddressRange[] =>
+      texts.flatMap((text, i) => {
+        const range = parseAddresses(text);
+        if (typeof range !== "string") return [range];
+        ctx.addIssue({ code: "custom", path: [i], message: `${show(text)}: ${range}` });
+        return [];
+      }),
+    );
 
-const options = z
+const ports = (what: string) =>
+  z
+    .array(portOrRange, { error: reason(`${what} is a list of ports and ranges`) })
+    .min(1, { error: () => `[]: an empty list would match nothing; leave ${what} out to match all` });
+
+const interfaces = (what: string) =>
+  z
+    .array(interfaceName, { error: reason(`${what} is a list of interface names`) })
+    .min(1, { error: () => `[]: an empty list would match nothing; leave ${what} out to match all` })
+    .transform(canonicalNames);
+
+const match = z
+  .strictObject(
+    {
+      /**
+       * Addresses that clients connect to: addresses, networks (`203.0.113.0/28`) and ranges (`203.0.113.1-203.0.113.9`),
+       * IPv4 and IPv6. Default: all. An address goes before a network of another rule that contains it, and that before a
+       * rule without destinations.
+       */
+      destinations: addresses("destinations").optional(),
+      /** All addresses but these; with `destinations`: these of them are left out. */
+      notDestinations: addresses("notDestinations").optional(),
+      /**
+       * TCP ports, 1 to 65535: numbers, or ranges such as `"8000-8080"`. Default: all. A single port of one rule goes
+       * before a range of another that contains it.
+       */
+      ports: ports("ports").optional(),
+      /** All ports but these; with `ports`: these of them are left out. */
+      notPorts: ports("notPorts").optional(),
+      /**
+       * Interfaces on which clients arrive, at most 15 characters each. Default: all. A rule with interfaces goes before
+       * one without.
+       */
+      interfaces: interfaces("interfaces").optional(),
+      /** All interfaces but these. What arrives on one of them may match another, less specific rule. */
+      notInterfaces: interfaces("notInterfaces").optional(),
+      /** Clients: addresses, networks and ranges. Default: all. A rule with sources goes before one without. */
+      sources: addresses("sources").optional(),
+      /** All clients but these; with `sources`: these of them are left out. */
+      notSources: addresses("notSources").optional(),
+    },
+    { error: reason("match says which connections are protected: { destinations, ports, interfaces, sources }") },
+  )
+  .transform(({ interfaces: named, notInterfaces, ...m }, ctx) => {
+    const empty = (what: string) => {
+      ctx.addIssue({ code: "custom", message: `nothing is left to match: ${what} leaves none of them` });
+    };
+    const lists = {
+      ...addressLists("destinations", m.destinations, m.notDestinations, empty),
+      ...portLists(m.ports, m.notPorts, empty),
+      ...addressLists("sources", m.sources, m.notSources, empty),
+    };
+    const left = named?.filter((name) => !notInterfaces?.includes(name));
+    if (left?.length === 0) empty("notInterfaces");
+    return {
+      ...lists,
+      ...(left ? { interfaces: left } : notInterfaces ? { notInterfaces } : {}),
+    };
+  });
+
+/** One canonical form: each once, sorted, a negation only where nothing is named. */
+interface CanonicalMatch {
+  destinations?: string[];
+  notDestinations?: string[];
+  ports?: (number | string)[];
+  notPorts?: (number | string)[];
+  interfaces?: string[];
+  notInterfaces?: string[];
+  sources?: string[];
+  notSources?: string[];
+}
+
+type Empty = (what: string) => void;
+
+function addressLists(
+  name: "destinations" | "sources",
+  some: readonly AddressRange[] | undefined,
+  not: readonly AddressRange[] | undefined,
+  empty: Empty,
+): Record<string, string[]> {
+  const negated = name === "destinations" ? "notDestinations" : "notSources";
+  const byFamily = <T>(make: (f: Family) => readonly T[]): T[] => FAMILIES.flatMap(make);
+  const of = (list: readonly AddressRange[], f: Family) => list.filter((r) => r.family === f);
+  if (some === undefined) {
+    if (not === undefined) return {};
+    if (byFamily((f) => (of(not, f).length > 0 ? without([all(f)], of(not, f)) : [])).length === 0) empty(negated);
+    return { [negated]: byFamily((f) => joined(of(not, f))).map(printAddresses) };
+  }
+  const left = byFamily((f) => canonical(without(of(some, f), of(not ?? [], f))));
+  if (left.length === 0 && some.length > 0) empty(negated);
+  return { [name]: left.map(printAddresses) };
+}
+
+const asRange = (p: PortRange) => ({ from: BigInt(p.from), to: BigInt(p.to) });
+const printPort = ({ from, to }: { from: bigint; to: bigint }): number | string =>
+  from === to ? Number(from) : `${from.toString()}-${to.toString()}`;
+
+function portLists(
+  some: readonly PortRange[] | undefined,
+  not: readonly PortRange[] | undefined,
+  empty: Empty,
+): Record<string, (number | string)[]> {
+  const gone = (not ?? []).map(asRange);
+  if (some === undefined) {
+    if (not === undefined) return {};
+    if (without([{ from: 1n, to: 65535n }], gone).length === 0) empty("notPorts");
+    return { notPorts: joined(gone).map(printPort) };
+  }
+  const left = canonical(without(some.map(asRange), gone));
+  if (left.length === 0 && some.length > 0) empty("notPorts");
+  return { ports: left.map(printPort) };
+}
+
+const tcpOptions = z
   .strictObject(
     {
       /**
@@ -90,19 +199,384 @@ const options = z
     timestamp ? { mss, wscale, timestamp, sackPerm } : { mss, timestamp, sackPerm },
   );
 
-export const synproxyRule = z.strictObject(
-  {
-    /** The hook at which the proxy answers. `input`: the server is on the balancer itself (HAProxy, LVS). */
-    chain: z.literal("input", { error: reason('chain is "input": protect a service of the balancer itself') }),
-    /** Which connections are protected. */
-    match,
-    /** TCP options of the handshake. Default: mss 1460 and nothing else. */
-    options: options.prefault({}),
-  },
-  { error: reason('a SynproxyRule is an object such as { chain: "input", match: { destinations, ports } }') },
+/** The TCP options of a handshake, as the proxy offers them. */
+export type TcpOptions = z.output<typeof tcpOptions>;
+
+const UNITS = {
+  s: "second",
+  sec: "second",
+  second: "second",
+  m: "minute",
+  min: "minute",
+  minute: "minute",
+  h: "hour",
+  hour: "hour",
+  d: "day",
+  day: "day",
+} as const;
+const RATE = 'a rate is a text like "2000/second", "30/minute", "10/hour" or "5/day"';
+
+const rateText = z.string({ error: reason(RATE) }).transform((text, ctx): string => {
+  const m = /^([0-9]{1,9})\/([a-z]+)$/.exec(text.replace(/\s+/g, ""));
+  const unit = Object.entries(UNITS).find(([name]) => name === m?.[2])?.[1];
+  if (m && unit && Number(m[1]) > 0) return `${Number(m[1]).toString()}/${unit}`;
+  ctx.addIssue({ code: "custom", message: `${show(text)}: ${RATE}` });
+  return text;
+});
+
+const burst = wholeNumber(1, 1_000_000, "burst");
+
+/** So many packets may come at once: as many as come in one unit of time, at least nft's own 5. */
+const withBurst = (r: { rate: string; burst?: number | undefined }) => ({
+  rate: r.rate,
+  burst: r.burst ?? Math.min(1_000_000, Math.max(5, parseInt(r.rate))),
+});
+
+const dnatTarget = z.string({ error: reason(TARGET) }).transform((text, ctx): string => {
+  const target = parseTarget(text);
+  if (typeof target !== "string") return printTarget(target);
+  ctx.addIssue({ code: "custom", message: `${show(text)}: ${target}` });
+  return text;
+});
+
+const rate = (what: string) =>
+  z
+    .union(
+      [
+        rateText.transform((text) => ({ rate: text })),
+        z.strictObject({
+          /** E.g. `"2000/second"`; also per minute, hour or day. */
+          rate: rateText,
+          /** How many packets may come at once, 1 to 1,000,000. Default: as many as in one unit of time, at least 5. */
+          burst: burst.optional(),
+        }),
+      ],
+      { error: reason(`${what}: ${RATE}`) },
+    )
+    .transform((given: { rate: string; burst?: number | undefined }) => withBurst(given));
+
+const per = z.union(
+  [
+    z.enum(["rule", "source"]),
+    z.strictObject({
+      /** Prefix length of the networks that are counted, IPv4: 1 to 32. Default 32. */
+      ipv4: wholeNumber(1, 32, "ipv4").default(32),
+      /** Prefix length of the networks that are counted, IPv6: 1 to 128. Default 64: a customer's network. */
+      ipv6: wholeNumber(1, 128, "ipv6").default(64),
+    }),
+  ],
+  { error: reason('per is "rule", "source" or { ipv4: 24, ipv6: 64 }') },
 );
+
+const LEVELS = ["emerg", "alert", "crit", "err", "warn", "notice", "info", "debug"] as const;
+
+const logging = (what: string) =>
+  z
+    .union(
+      [
+        z.literal(true),
+        z.strictObject({
+          /** What each line begins with, at most 100 characters. Default: the resource's name. */
+          prefix: z
+            .string({ error: reason("prefix is a text") })
+            .max(100, { error: reason("prefix has at most 100 characters") })
+            .regex(/^[^"\\\x00-\x1f\x7f]*$/, {
+              error: reason("prefix has no quotes, backslashes and control characters"),
+            })
+            .optional(),
+          /** At most so many lines; default `"10/second"`. */
+          rate: rateText.default("10/second"),
+          /** Lines at once above the rate, 1 to 1,000,000; default 5. */
+          burst: burst.default(5),
+          /** The syslog level; default `"info"`. */
+          level: z.enum(LEVELS, { error: reason(`level is one of ${LEVELS.join(", ")}`) }).default("info"),
+        }),
+      ],
+      { error: reason(`${what} is true, or an object such as { prefix: "web ", rate: "10/second" }`) },
+    )
+    .transform((given) => (given === true ? { rate: "10/second", burst: 5, level: "info" as const } : given));
+
+/** Of a name that people choose, on the host. */
+const name = (what: string) =>
+  z.string({ error: reason(`${what} is a name`) }).regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/, {
+    error: reason(`${what} has letters, digits, _ and -, at most 32, the first a letter or a digit`),
+  });
+
+const action = z.union(
+  [
+    z.enum(["accept", "drop", "reject"]),
+    z.strictObject({
+      /** Another port of the balancer, 1 to 65535, on the same address. */
+      redirect: wholeNumber(1, 65535, "redirect"),
+    }),
+    z.strictObject({
+      dnat: z.strictObject(
+        {
+          /**
+           * Where to: `"10.1.1.1"`, `"10.1.1.1-10.1.1.10"`, with a port or ports behind a colon (`"10.1.1.1:8080"`,
+           * `"10.1.1.1-10.1.1.10:8080-8090"`, `"[2001:db8::1]:8080"`), or `":8080"` for another port alone.
+           */
+          to: dnatTarget,
+          /**
+           * The same client gets the same server, whichever of the rule's addresses it asks for; default false. Without
+           * it a client keeps its server as long as it asks for one address.
+           */
+          persistent: flag("persistent").default(false),
+        },
+        { error: reason('dnat is an object such as { to: "10.1.1.1-10.1.1.10" }') },
+      ),
+    }),
+    z.strictObject({
+      trap: z.strictObject(
+        {
+          /** The set of sources that the client's address is put into: rules with the same name share it. */
+          set: name("set"),
+          /** How long it stays after it was last seen: seconds (1 to 2147483), or a text such as `"1h"`. */
+          timeout: duration(1, 2_147_483),
+        },
+        { error: reason('trap is an object such as { set: "scanners", timeout: "1h" }') },
+      ),
+    }),
+  ],
+  {
+    error: reason(
+      'action is "accept", "drop", "reject", { redirect: 8080 }, { dnat: { to } } or { trap: { set, timeout } }',
+    ),
+  },
+);
+
+export type Action = z.output<typeof action>;
+
+const sorted = <T>(named: Readonly<Record<string, T>>): Record<string, T> =>
+  Object.fromEntries(Object.entries(named).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+
+/** One that cannot be read is told with all else that cannot be. */
+function canonicalNetwork(text: string): string {
+  const range = parseAddresses(text);
+  return typeof range === "string" ? text : printAddresses(range);
+}
+
+const profileName = name("a profile's name");
+
+export const synproxyRule = z
+  .strictObject(
+    {
+      /**
+       * The hook at which the proxy answers. `input`: the address is the balancer's own (HAProxy, LVS, a DNAT of this
+       * rule). `forward`: it is routed through the balancer.
+       */
+      chain: z.enum(["input", "forward"], {
+        error: reason('chain is "input" (the address is the balancer\'s own) or "forward" (it is routed)'),
+      }),
+      /** Which connections are protected. */
+      match,
+      /** Which protocol. Default: that of the addresses given; both where none is given. */
+      family: z.enum(["ipv4", "ipv6", "both"], { error: reason('family is "ipv4", "ipv6" or "both"') }).optional(),
+      /**
+       * What becomes of a connection once the client has shown that it is there. Default: it goes where it was sent to.
+       * `"accept"` says so, and keeps it apart from what a less specific rule does. `"drop"` and `"reject"`: nobody is
+       * asked (a client takes no notice of the reset, as its sequence number is the proxy's). `trap`: the client's address
+       * goes into a set, for a time.
+       */
+      action: action.optional(),
+      /** TCP options of the handshake. Default: mss 1460 and nothing else. */
+      options: tcpOptions.prefault({}),
+      /** Other TCP options, by name, for `sourceProfiles`. */
+      profiles: z
+        .record(profileName, tcpOptions, { error: reason("profiles has TCP options by name") })
+        .transform(sorted)
+        .optional(),
+      /** Which clients get which of the `profiles`, by network: `{ "192.168.1.0/24": "lan" }`. All others get `options`. */
+      sourceProfiles: z
+        .record(z.string(), profileName, {
+          error: reason('sourceProfiles is an object such as { "192.168.1.0/24": "lan" }'),
+        })
+        .transform((named) =>
+          sorted(Object.fromEntries(Object.entries(named).map(([n, p]) => [canonicalNetwork(n), p]))),
+        )
+        .optional(),
+      /**
+       * Protect only while more SYNs than this arrive: `"2000/second"`. Below, connections go their usual way; the server
+       * must stand that many.
+       */
+      protectAbove: rate("protectAbove").optional(),
+      /** Clients in these sets, by the names that `trap` gives them, are not answered at all. */
+      denySources: z
+        .array(name("a set"), { error: reason("denySources is a list of names of sets") })
+        .min(1, { error: () => "[]: an empty list denies nothing; leave denySources out" })
+        .transform(canonicalNames)
+        .optional(),
+      /** Log each connection that the proxy opens to the server. */
+      log: logging("log").optional(),
+      /** Log each step of the handshake: the client's SYN, its ACK, and the proxy's SYN to the server. */
+      logHandshake: logging("logHandshake").optional(),
+      /** No more connections than this at a time; further ones are dropped after the handshake. */
+      connectionLimit: z
+        .union(
+          [
+            wholeNumber(1, 4_294_967_295, "connectionLimit").transform((max) => ({ max })),
+            z.strictObject({
+              /** 1 to 4294967295. */
+              max: wholeNumber(1, 4_294_967_295, "max"),
+              /** Counted over the whole rule (the default), for each client, or for each network of clients. */
+              per: per.optional(),
+            }),
+          ],
+          { error: reason('connectionLimit is a number, or an object such as { max: 20, per: "source" }') },
+        )
+        .transform(({ max, ...more }: { max: number; per?: z.output<typeof per> | undefined }) => ({
+          max,
+          per: more.per ?? ("rule" as const),
+        }))
+        .optional(),
+      /** No more new connections than this in a time; further ones are dropped after the handshake. */
+      rateLimit: z
+        .union(
+          [
+            rateText.transform((text) => ({ rate: text })),
+            z.strictObject({
+              /** E.g. `"100/second"`; also per minute, hour or day. */
+              rate: rateText,
+              /** How many may come at once, 1 to 1,000,000. Default: as many as in one unit of time, at least 5. */
+              burst: burst.optional(),
+              /** Counted over the whole rule (the default), for each client, or for each network of clients. */
+              per: per.optional(),
+            }),
+          ],
+          { error: reason(`rateLimit: ${RATE}`) },
+        )
+        .transform((given: { rate: string; burst?: number | undefined; per?: z.output<typeof per> | undefined }) => ({
+          ...withBurst(given),
+          per: given.per ?? ("rule" as const),
+        }))
+        .optional(),
+      /**
+       * The bit of the packet mark by which the proxy's own SYN is known on the host, so that its NAT meets nothing else:
+       * one bit, as a number or a text like `"0x10000000"`, the default. All rules of a host use the same.
+       */
+      mark: z
+        .union([z.number(), z.string()], { error: reason("mark is one bit, such as 0x10000000") })
+        .transform((given, ctx): number => {
+          const bit = Number(given);
+          if (!Number.isInteger(bit) || bit < 1 || bit > 0x8000_0000 || !Number.isInteger(Math.log2(bit)))
+            ctx.addIssue({ code: "custom", message: `${show(given)}: mark is one bit of 32, such as 0x10000000` });
+          return bit;
+        })
+        .optional(),
+      /**
+       * When the rule goes: `"drain"` waits until the connections that it carries have ended, new ones going to the server
+       * directly; `"immediate"` (the default) breaks those that are open when it is the host's last rule.
+       */
+      onDelete: z.enum(["drain", "immediate"], { error: reason('onDelete is "drain" or "immediate"') }).optional(),
+      /** How long a drain may take: seconds (1 to 86400), or a text such as `"5m"`, the default. What is left then breaks. */
+      drainTimeout: duration(1, 86_400, "a drain takes").optional(),
+    },
+    { error: reason('a SynproxyRule is an object such as { chain: "input", match: { destinations, ports } }') },
+  )
+  .superRefine((rule, ctx) => {
+    for (const { path, message } of impossible(rule)) ctx.addIssue({ code: "custom", path, message });
+  });
 
 /** What a program writes. */
 export type SynproxyRuleArgs = z.input<typeof synproxyRule>;
 /** The one canonical form of it, defaults filled in. */
 export type SynproxyRuleModel = z.output<typeof synproxyRule>;
+
+interface Problem {
+  readonly path: (string | number)[];
+  readonly message: string;
+}
+
+const familiesOf = (texts: readonly string[] | undefined): Family[] | undefined =>
+  texts === undefined ? undefined : FAMILIES.filter((f) => texts.some((t) => t.includes(":") === (f === 6)));
+
+/** For which protocols a rule is: what its addresses say, both if they say nothing. */
+export function families({
+  match: m,
+  family,
+  action: then,
+}: Pick<SynproxyRuleModel, "match" | "family" | "action">): Family[] {
+  const named = [m.destinations, m.notDestinations, m.sources, m.notSources].flatMap((list) => {
+    const found = familiesOf(list);
+    return found ? [found] : [];
+  });
+  const target =
+    typeof then === "object" && "dnat" in then
+      ? familiesOf([then.dnat.to].filter((t) => !t.startsWith(":")))
+      : undefined;
+  const said = [...named, ...(target && target.length > 0 ? [target] : [])];
+  const allowed: readonly Family[] = family === "ipv4" ? [4] : family === "ipv6" ? [6] : FAMILIES;
+  return allowed.filter((f) => said.every((some) => some.includes(f)));
+}
+
+function impossible(rule: SynproxyRuleModel): Problem[] {
+  const { chain, match: m, action: then, family } = rule;
+  const fams = families(rule);
+  const problems: Problem[] = [];
+  const problem = (path: (string | number)[], message: string) => problems.push({ path, message });
+  const other = (f: Family) => (f === 4 ? "IPv6" : "IPv4");
+  for (const list of ["destinations", "notDestinations", "sources", "notSources"] as const)
+    for (const text of m[list] ?? []) {
+      const f: Family = text.includes(":") ? 6 : 4;
+      if (!fams.includes(f))
+        problem(
+          ["match", list],
+          `${show(text)}: this rule is for ${fams.length === 0 ? "no protocol at all" : other(f)}: give what it is combined with for ${f === 4 ? "IPv4" : "IPv6"} as well, or leave it out`,
+        );
+    }
+  if (fams.length === 0 && problems.length === 0)
+    problem(["family"], `${show(family)}: no address of the rule is of this family, so it would match nothing`);
+  if (typeof then === "object" && "redirect" in then && chain === "forward")
+    problem(
+      ["action", "redirect"],
+      `${then.redirect.toString()}: redirect leads to a port of the balancer itself, which chain "forward" is not about; use chain "input", or dnat`,
+    );
+  if (typeof then === "object" && "dnat" in then) {
+    const target = familiesOf([then.dnat.to].filter((t) => !t.startsWith(":"))) ?? [];
+    const wrong = target.find((f) => !fams.includes(f));
+    if (wrong !== undefined || (target.length > 0 && fams.length > target.length))
+      problem(
+        ["action", "dnat", "to"],
+        `${show(then.dnat.to)}: a connection cannot change from one protocol to the other; the rule's addresses are of another family`,
+      );
+    if (then.dnat.persistent && then.dnat.to.startsWith(":"))
+      problem(["action", "dnat", "persistent"], "true: there is but one server, as only the port changes");
+  }
+  const screens = then === "drop" || then === "reject" || (typeof then === "object" && "trap" in then);
+  if (screens && rule.protectAbove)
+    problem(
+      ["protectAbove"],
+      `${show(rule.protectAbove.rate)}: below the rate connections would go past this rule's action; leave it out`,
+    );
+  if (rule.protectAbove && (rule.connectionLimit ?? rule.rateLimit ?? rule.log))
+    problem(
+      ["protectAbove"],
+      `${show(rule.protectAbove.rate)}: below the rate connections would go past connectionLimit, rateLimit and log, which are for connections that the proxy opens; leave it or those out`,
+    );
+  for (const [network, profile] of Object.entries(rule.sourceProfiles ?? {})) {
+    const range = parseAddresses(network);
+    if (typeof range === "string") problem(["sourceProfiles", network], `${show(network)}: ${range}`);
+    else if (!fams.includes(range.family))
+      problem(["sourceProfiles", network], `${show(network)}: this rule is for ${other(range.family)}`);
+    if (rule.profiles?.[profile] === undefined)
+      problem(
+        ["sourceProfiles", network],
+        `${show(profile)}: there is no profile of this name; profiles has ${Object.keys(rule.profiles ?? {}).join(", ") || "none"}`,
+      );
+  }
+  for (const unused of Object.keys(rule.profiles ?? {}).filter(
+    (p) => !Object.values(rule.sourceProfiles ?? {}).includes(p),
+  ))
+    problem(["profiles", unused], "no entry of sourceProfiles uses this profile");
+  const networks = Object.keys(rule.sourceProfiles ?? {}).map((n) => [n, parseAddresses(n)] as const);
+  for (const [i, [text, a]] of networks.entries())
+    for (const [earlier, b] of networks.slice(0, i))
+      if (typeof a !== "string" && typeof b !== "string" && a.family === b.family && a.from <= b.to && b.from <= a.to)
+        problem(
+          ["sourceProfiles", text],
+          `${show(text)}: overlaps ${show(earlier)}, so it is not clear which profile a client gets`,
+        );
+  if (rule.drainTimeout !== undefined && rule.onDelete !== "drain")
+    problem(["drainTimeout"], `${rule.drainTimeout.toString()}: needs onDelete: "drain"`);
+  return problems;
+}

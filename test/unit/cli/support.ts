@@ -29,7 +29,7 @@ export const rule = (owner: string, via: string | undefined = "lb1", label = lab
   name: `synproxy/${owner}`,
   label,
   ...(via === "" ? {} : { via }),
-  layouts: ["synproxy"],
+  needs: ["synproxy"],
   wanted: [own(chain(`synproxy/${owner}/input`, ["drop"])), shared(sysctl("net.a", 1))],
 });
 

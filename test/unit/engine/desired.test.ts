@@ -58,10 +58,10 @@ describe("the lines of a declaration", () => {
     expect(desiredLines(tuning("acme/prod/t", sysctl("net.b", 2), sysctl("net.a", 1)))).toEqual({
       sysctl: { "net.a": "1", "net.b": "2" },
     });
-    expect(desiredLines({ layouts: [], wanted: [{ shared: false, object: port("k", "a/b/c/d") }] })).toEqual({
+    expect(desiredLines({ needs: [], wanted: [{ shared: false, object: port("k", "a/b/c/d") }] })).toEqual({
       nft: { "element ports { k }": "goto a/b/c/d/in" },
     });
-    expect(desiredLines({ layouts: [], wanted: [] })).toEqual({});
+    expect(desiredLines({ needs: [], wanted: [] })).toEqual({});
   });
 
   test("name every layout", () => {

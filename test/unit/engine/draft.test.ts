@@ -180,7 +180,7 @@ describe("the steps of a plan", () => {
 
   test("tell what must be read back, and nothing that was right already", () => {
     const { values, objects } = planFor([put(both), put(second), remove(web)], host);
-    expect(values).toEqual(new Map([["net.b", "21"]]));
+    expect(values).toEqual(new Map([["net.b", sysctl("net.b", 21)]]));
     expect(objects).toEqual(new Map());
   });
 

@@ -3,13 +3,13 @@ import { isGone, observedLines, restrictTo } from "../../../provider/engine/obse
 import { type Snapshot } from "../../../provider/engine/snapshot";
 import { type NftObject, chain } from "../../../provider/kernel/nftables/objects";
 import { sysctl } from "../../../provider/kernel/sysctl/sysctl";
-import { FRESH, LAYOUTS, after, port, rule, tuning, withObjects, withValue } from "./paper-host";
+import { FRESH, LAYOUT, after, port, rule, tuning, withObjects, withValue } from "./paper-host";
 
 const web = rule("acme/prod/web", ["192.0.2.1 . 80"], [sysctl("net.a", 11, 12)]);
 const api = rule("acme/prod/api", ["192.0.2.1 . 443"]);
 const host = after(FRESH, { put: web }, { put: api });
 
-const lines = (seen: Snapshot, of = web) => observedLines(of, seen, LAYOUTS);
+const lines = (seen: Snapshot, of = web) => observedLines(of, seen, LAYOUT);
 const without = (seen: Snapshot, ...ids: string[]): Snapshot => ({
   ...seen,
   nft: new Map([...seen.nft].filter(([id]) => !ids.includes(id))),
@@ -84,7 +84,7 @@ test("a layout that nobody of this stands on is not looked at", () => {
 });
 
 test("what belongs to a declaration is its own objects and the values it claims", () => {
-  const { nft, sysctl: values } = restrictTo(web, host, LAYOUTS);
+  const { nft, sysctl: values } = restrictTo(web, host, LAYOUT);
   expect([...nft.keys()]).toEqual(["chain demo/acme/prod/web/in", "element ports { 192.0.2.1 . 80 }"]);
   expect(values).toEqual(new Map([["net.a", "11"]]));
 });
@@ -97,6 +97,6 @@ describe("a resource is gone", () => {
     ["when all that is left is another's", after(FRESH, { put: api }), true],
     ["when all that is left is what it shared", without({ ...after(FRESH, { put: api }), records: new Map() }), true],
   ])("%s", (_name, seen, gone) => {
-    expect(isGone(web.name, seen, LAYOUTS)).toBe(gone);
+    expect(isGone(web.name, seen, LAYOUT)).toBe(gone);
   });
 });

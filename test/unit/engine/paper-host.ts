@@ -11,21 +11,25 @@ import { printRule } from "../../../provider/kernel/nftables/rule";
 import { type KernelObject, own, shared } from "../../../provider/kernel/object";
 import { type Sysctl } from "../../../provider/kernel/sysctl/sysctl";
 
-export const LAYOUT: Layout = {
-  name: "demo",
-  objects: [
-    { kind: "map", name: "ports", key: "type ipv4_addr . inet_service : verdict", flags: [] },
-    { kind: "set", name: "hosts", key: "type ipv4_addr", flags: [] },
-    chain("input", ["ip daddr . tcp dport vmap @ports"], {
-      type: "filter",
-      hook: "input",
-      priority: -5,
-      policy: "accept",
-    }),
-  ],
-};
+/** What rules share. */
+export const SHARED: readonly NftObject[] = [
+  { kind: "map", name: "ports", key: "type ipv4_addr . inet_service : verdict", flags: [] },
+  { kind: "set", name: "hosts", key: "type ipv4_addr", flags: [] },
+  chain("input", ["ip daddr . tcp dport vmap @ports"], {
+    type: "filter",
+    hook: "input",
+    priority: -5,
+    policy: "accept",
+  }),
+];
 
-export const LAYOUTS: readonly Layout[] = [{ name: "other", objects: [chain("other", ["accept"])] }, LAYOUT];
+export const LAYOUT: Layout = {
+  objectsFor: (needs) => [
+    ...(needs.has("other") ? [chain("other", ["accept"])] : []),
+    ...(needs.has("demo") ? SHARED : []),
+  ],
+  needsOf: (nft) => [...(nft.has("map ports") ? ["demo"] : []), ...(nft.has("chain other") ? ["other"] : [])],
+};
 
 /** A host as somebody installed it. */
 export const FRESH: Snapshot = {
@@ -57,7 +61,7 @@ export function rule(path: string, keys: readonly string[], values: readonly Sys
   return {
     name,
     label: `Rule ${path}`,
-    layouts: ["demo"],
+    needs: ["demo"],
     wanted: [
       ...addresses.map((key): KernelObject => ({ kind: "element", of: "hosts", key })).map(shared),
       ...values.map(shared),
@@ -71,20 +75,20 @@ export function rule(path: string, keys: readonly string[], values: readonly Sys
 export const tuning = (path: string, ...values: Sysctl[]): Declaration => ({
   name: `values/${path}`,
   label: `Tuning ${path}`,
-  layouts: [],
+  needs: [],
   wanted: values.map(shared),
 });
 
 /** What some changes, entered one upon the other, make of a host. */
-export function draftOf(changes: readonly Change[], host: Snapshot, layouts = LAYOUTS): Draft {
-  const draft = new Draft(host, layouts);
+export function draftOf(changes: readonly Change[], host: Snapshot, layout = LAYOUT): Draft {
+  const draft = new Draft(host, layout);
   for (const change of changes) draft.enter(change);
   return draft;
 }
 
 /** The plan of some changes in one transaction. */
-export const planFor = (changes: readonly Change[], host: Snapshot, layouts = LAYOUTS): Plan =>
-  planOf(draftOf(changes, host, layouts));
+export const planFor = (changes: readonly Change[], host: Snapshot, needs = LAYOUT): Plan =>
+  planOf(draftOf(changes, host, needs));
 
 /** What the host is after a plan. */
 export function carryOut({ nft, values, objects, ledger }: Plan, host: Snapshot): Snapshot {
@@ -94,7 +98,7 @@ export function carryOut({ nft, values, objects, ledger }: Plan, host: Snapshot)
   return {
     ...host,
     nft: nft.target,
-    sysctl: new Map([...host.sysctl, ...values]),
+    sysctl: new Map([...host.sysctl, ...[...values.values()].map((v) => [v.key, v.value] as const)]),
     objects: new Map(
       [...new Map([...host.objects, ...objects])].flatMap(([id, o]) => (o === undefined ? [] : [[id, o]])),
     ),

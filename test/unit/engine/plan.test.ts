@@ -16,7 +16,7 @@ import { shared } from "../../../provider/kernel/object";
 import { sysctl, valueStep } from "../../../provider/kernel/sysctl/sysctl";
 import {
   FRESH,
-  LAYOUT,
+  SHARED,
   after,
   carryOut,
   draftOf,
@@ -349,7 +349,7 @@ describe("what is nobody's any more goes", () => {
     const other: Declaration = {
       name: "misc/acme/prod/x",
       label: "X",
-      layouts: ["other"],
+      needs: ["other"],
       wanted: [{ shared: false, object: chain("misc/acme/prod/x/in", ["drop"]) }],
     };
     const host = after(FRESH, put(web), put(other));
@@ -475,7 +475,7 @@ test("a put brings the layout it stands on, and writes its record once", () => {
   expect(write).toEqual({ version: 1, ...web });
   expect(others).toEqual([]);
   expect(plan(put(web), after(FRESH, put(web))).ledger.write).toEqual([]);
-  expect(LAYOUT.objects.every((o) => after(FRESH, put(web)).nft.has(nftId(o)))).toBe(true);
+  expect(SHARED.every((o) => after(FRESH, put(web)).nft.has(nftId(o)))).toBe(true);
 });
 
 test("what was put by another name of the same machine is not removed by the old name", () => {

@@ -12,7 +12,7 @@ import { HostSession } from "../../../provider/engine/session";
 import { openLocal } from "../../../provider/host/local";
 import { type Step } from "../../../provider/kernel/step";
 import { sysctl } from "../../../provider/kernel/sysctl/sysctl";
-import { LAYOUTS, tuning } from "./paper-host";
+import { LAYOUT, tuning } from "./paper-host";
 
 const temporary = mkdtempSync(join(tmpdir(), "lbshield-script-"));
 afterAll(() => {
@@ -263,7 +263,7 @@ describe("a transaction of values", () => {
       .toSorted();
   const HEAD = expect.stringMatching(/^lbshield-ledger\t[0-9a-f]{16}$/) as string;
 
-  const session = new HostSession(() => openLocal("lb1", host.inside), LAYOUTS);
+  const session = new HostSession(() => openLocal("lb1", host.inside), LAYOUT);
   afterAll(() => session.close());
   const make = (...changes: readonly Change[]) =>
     Promise.all(changes.map((change) => session.change(change, { care: { guard: "never", confirmWithin: 30 } })));

@@ -4,7 +4,7 @@ import { HostSession } from "../../../provider/engine/session";
 import { type Wanted, shared } from "../../../provider/kernel/object";
 import { sysctl } from "../../../provider/kernel/sysctl/sysctl";
 import { type Reply, type Shell } from "../../../provider/host/shell";
-import { FRESH, LAYOUTS, after, rule, tuning } from "./paper-host";
+import { FRESH, LAYOUT, after, rule, tuning } from "./paper-host";
 import { PaperShell, type Scene } from "./paper-shell";
 
 const base = rule("acme/prod/base", ["203.0.113.1 . 80"]);
@@ -22,7 +22,7 @@ function sessionOver(...shells: readonly (Shell | Error)[]) {
     const next = left.shift() ?? new Error("nobody there");
     return next instanceof Error ? Promise.reject(next) : Promise.resolve(next);
   });
-  return { session: new HostSession(dial, LAYOUTS), dial };
+  return { session: new HostSession(dial, LAYOUT), dial };
 }
 
 function over(...scenes: readonly Scene[]) {
@@ -210,7 +210,7 @@ describe("a connection", () => {
     const one = new PaperShell(["look", HOST], ["apply", guarded], ["undo", "@@undone\n"]);
     let come: (shell: Shell) => void = () => undefined;
     const dials = [Promise.resolve<Shell>(one), new Promise<Shell>((resolve) => (come = resolve))];
-    const session = new HostSession(() => dials.shift()!, LAYOUTS);
+    const session = new HostSession(() => dials.shift()!, LAYOUT);
     const change = session.change({ put: ssh }, { care: { guard: "auto", confirmWithin: 0.1 } });
     await expect(change).rejects.toThrow(/the change cut off the way to the host: no new connection within [0-9.]+ s/);
     come(late);

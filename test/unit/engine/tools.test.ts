@@ -7,7 +7,7 @@ import { kernelModule } from "../../../provider/kernel/module/module";
 import { own, shared } from "../../../provider/kernel/object";
 import { type IpRule, type Route } from "../../../provider/kernel/route/objects";
 import { type ToolObject, toolId } from "../../../provider/kernel/tools";
-import { FRESH, LAYOUTS, after, draftOf, planFor, rule } from "./paper-host";
+import { FRESH, LAYOUT, after, draftOf, planFor, rule } from "./paper-host";
 
 const MARK: IpRule = { kind: "ip-rule", family: 4, pref: 50, fwmark: 1, table: 100 };
 const LOCAL: Route = { kind: "route", family: 4, table: 100, type: "local", destination: "default", dev: "lo" };
@@ -21,9 +21,9 @@ function marking(
   objects: readonly ToolObject[] = [MARK],
   others: readonly ToolObject[] = [LOCAL, NAT],
 ): Declaration {
-  const { name, layouts, wanted } = rule(path, ["192.0.2.1 . 80"]);
+  const { name, needs, wanted } = rule(path, ["192.0.2.1 . 80"]);
   const tools = [...objects.map(own), ...others.map(shared)];
-  return { name, label: `Marking ${path}`, layouts, wanted: [...wanted, ...tools] };
+  return { name, label: `Marking ${path}`, needs, wanted: [...wanted, ...tools] };
 }
 
 const put = (declaration: Declaration): Change => ({ put: declaration });
@@ -40,7 +40,7 @@ const bare = (path: string, ...tools: Parameters<typeof marking> extends [string
   const { wanted, ...others } = marking(path, ...tools);
   return {
     ...others,
-    layouts: [],
+    needs: [],
     wanted: wanted.filter(({ object }) => "family" in object || object.kind === "module"),
   };
 };
@@ -89,8 +89,8 @@ describe("objects of other tools", () => {
       modprobe: { [moduleId]: there },
       ip: { [routeId]: "local dev lo", [ruleId]: there },
     });
-    expect(observedLines(one, host, LAYOUTS)).toEqual(desiredLines(one));
-    const { ip } = observedLines(one, { ...host, objects: withTools(NAT, { ...LOCAL, dev: "eth0" }).objects }, LAYOUTS);
+    expect(observedLines(one, host, LAYOUT)).toEqual(desiredLines(one));
+    const { ip } = observedLines(one, { ...host, objects: withTools(NAT, { ...LOCAL, dev: "eth0" }).objects }, LAYOUT);
     expect(ip).toEqual({ [routeId]: "local dev eth0" });
   });
 });

@@ -8,7 +8,7 @@ import { HostError, type Problem } from "../../../provider/errors";
 import { type Reply, type Shell } from "../../../provider/host/shell";
 import { own } from "../../../provider/kernel/object";
 import { sysctl } from "../../../provider/kernel/sysctl/sysctl";
-import { FRESH, LAYOUTS, after, planFor, printAnswer, rule, tuning, withObjects, withValue } from "./paper-host";
+import { FRESH, LAYOUT, after, planFor, printAnswer, rule, tuning, withObjects, withValue } from "./paper-host";
 import { LOST, PaperShell, type Scene, said } from "./paper-shell";
 
 const put = (declaration: Declaration): Change => ({ put: declaration });
@@ -46,7 +46,7 @@ function ways(first: PaperShell, ...others: readonly (PaperShell | Error)[]) {
       link.current = shell;
     },
   };
-  return { link, transactions: new Transactions(link, LAYOUTS, new Reader()) };
+  return { link, transactions: new Transactions(link, LAYOUT, new Reader()) };
 }
 
 const requests = (...changes: readonly Change[]): Request[] => changes.map((change) => ({ change }));
@@ -319,7 +319,8 @@ describe("a refusal", () => {
         host: "lb1",
         reason: "net.a: Read-only file system\n",
         outcome: "undone, the host is as it was",
-        remedy: "the value is read-only here: in a container or network namespace it belongs to the machine outside",
+        remedy:
+          "the value is read-only here: in a container or network namespace it belongs to the machine outside. Set it there, and leave it out here",
       },
     ]);
   });
@@ -647,7 +648,7 @@ describe("while more is waiting", () => {
 
   describe("a removal of what another tool made", () => {
     const mark = { kind: "ip-rule", family: 4, pref: 50, fwmark: 1, table: 100 } as const;
-    const marking: Declaration = { name: "mark/acme/prod/m", label: "Marking", layouts: [], wanted: [own(mark)] };
+    const marking: Declaration = { name: "mark/acme/prod/m", label: "Marking", needs: [], wanted: [own(mark)] };
     const there = after(HOST, put(marking));
     /** What a look says that asks ip. */
     const withRules = (host: Snapshot): Reply =>

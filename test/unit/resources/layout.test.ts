@@ -1,15 +1,15 @@
 import { type NftObject, byId, nftText } from "../../../provider/kernel/nftables/objects";
 import { nftScript } from "../../../provider/kernel/nftables/script";
-import { DISPATCHES, LAYOUTS, TIERS, readTierElement, tierElement, tierMap } from "../../../provider/resources/layout";
+import { DISPATCHES, LAYOUT, TIERS, readTierElement, tierElement, tierMap } from "../../../provider/resources/layout";
 import { FakeTable } from "../kernel/nftables/fake-table";
 
-const objects = byId(LAYOUTS.flatMap((l) => l.objects));
+const objects = byId(LAYOUT.flatMap((l) => l.objects));
 const text = (id: string): string => {
   const found: NftObject | undefined = objects.get(id);
   return found === undefined ? "absent" : nftText(found);
 };
 
-test("the layouts lead nowhere that is not there", () => {
+test("the needs lead nowhere that is not there", () => {
   const fake = new FakeTable("inet lbshield");
   fake.run(nftScript("inet lbshield", new Map(), objects).map((line) => line.text));
   expect([...fake.objects().keys()].toSorted()).toEqual([...objects.keys()].toSorted());

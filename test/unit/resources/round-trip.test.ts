@@ -6,7 +6,7 @@ import { observedLines, restrictTo } from "../../../provider/engine/observed";
 import { type Observed, type Snapshot } from "../../../provider/engine/snapshot";
 import { isNft } from "../../../provider/kernel/object";
 import { CONNTRACK_TUNING } from "../../../provider/resources/conntrack-tuning";
-import { LAYOUTS } from "../../../provider/resources/layout";
+import { LAYOUT } from "../../../provider/resources/layout";
 import { LOAD_BALANCER } from "../../../provider/resources/load-balancer";
 import { ownPrefix } from "../../../provider/resources/owner";
 import { RESOURCES } from "../../../provider/resources/registry";
@@ -37,7 +37,7 @@ const declare = (type: ResourceType, args: object): Declaration => ({
 function hostWith(d: Declaration): Snapshot {
   const keys = d.wanted.flatMap(({ object }) => (object.kind === "sysctl" ? [object.key] : []));
   const before: Snapshot = { ...FRESH, sysctl: new Map(keys.map((key): [string, string] => [key, "12345"])) };
-  return carryOut(planFor([{ put: d }], before, LAYOUTS), before);
+  return carryOut(planFor([{ put: d }], before, LAYOUT), before);
 }
 
 /** The same value with the members of every object, and of every list, in another order. */
@@ -63,7 +63,7 @@ describe.each(CASES)("$type.type", ({ type, args }) => {
       fc.property(args, (a) => {
         const d = declare(type, a);
         const model = type.model.parse(a);
-        expect(type.decompile(ownPrefix(d.name), restrictTo(d, hostWith(d), LAYOUTS), model)).toEqual(model);
+        expect(type.decompile(ownPrefix(d.name), restrictTo(d, hostWith(d), LAYOUT), model)).toEqual(model);
       }),
       { numRuns: 300 },
     );
@@ -74,7 +74,7 @@ describe.each(CASES)("$type.type", ({ type, args }) => {
     fc.assert(
       fc.property(args, (a) => {
         const d = declare(type, a);
-        expect(observedLines(d, hostWith(d), LAYOUTS)).toEqual(desiredLines(d));
+        expect(observedLines(d, hostWith(d), LAYOUT)).toEqual(desiredLines(d));
         for (const tool of Object.keys(desiredLines(d))) tools.add(tool);
       }),
     );

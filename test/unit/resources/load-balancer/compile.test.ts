@@ -47,11 +47,11 @@ test("is the union of its parts, each under a name of its own", () => {
 });
 
 test("what several parts want is there once", () => {
-  const { layouts, wanted } = declare({
+  const { needs, wanted } = declare({
     conntrack: { tcpLoose: false },
     synproxyRules: { a: rule([80]), b: rule([81]), c: rule([82]) },
   });
-  expect(layouts).toEqual(["synproxy"]);
+  expect(needs).toEqual(["synproxy"]);
   expect(new Set(wanted.map((w) => objectId(w.object))).size).toBe(wanted.length);
 });
 
@@ -67,7 +67,7 @@ test("a value serves all who want it: the stricter claim stays", () => {
 });
 
 test("without a rule there is nothing on the host", () => {
-  expect(declare({ synproxyRules: {} })).toMatchObject({ layouts: [], wanted: [] });
+  expect(declare({ synproxyRules: {} })).toMatchObject({ needs: [], wanted: [] });
 });
 
 test("the longest name of a part's chain is one that nft takes, whatever the part", () => {

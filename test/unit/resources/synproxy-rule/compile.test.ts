@@ -1,7 +1,7 @@
 import { desiredLines } from "../../../../provider/engine/desired";
 import { byId } from "../../../../provider/kernel/nftables/objects";
 import { objectId } from "../../../../provider/kernel/object";
-import { LAYOUTS } from "../../../../provider/resources/layout";
+import { LAYOUT } from "../../../../provider/resources/layout";
 import { compile } from "../../../../provider/resources/synproxy-rule/compile";
 import { type SynproxyRuleArgs, synproxyRule } from "../../../../provider/resources/synproxy-rule/model";
 
@@ -61,8 +61,8 @@ test("it claims the values without which SYNPROXY does not work, and the stronge
 });
 
 test("every map and set that its elements are in is part of its layout", () => {
-  const { layouts, wanted } = compiled({ destinations: ["192.0.2.1"], ports: [80, "1-9"], interfaces: ["eth0"] });
-  const standing = byId(LAYOUTS.filter((l) => layouts.includes(l.name)).flatMap((l) => l.objects));
+  const { needs, wanted } = compiled({ destinations: ["192.0.2.1"], ports: [80, "1-9"], interfaces: ["eth0"] });
+  const standing = byId(LAYOUT.filter((l) => needs.includes(l.name)).flatMap((l) => l.objects));
   const of = wanted.flatMap(({ object }) => (object.kind === "element" ? [object.of] : []));
   for (const name of of) expect(standing.has(`map ${name}`) || standing.has(`set ${name}`)).toBe(true);
   expect(new Set(wanted.map((w) => objectId(w.object))).size).toBe(wanted.length);
