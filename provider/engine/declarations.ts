@@ -46,15 +46,19 @@ class Site {
   private readonly keys = new KeyIndex<Claimant>();
   /** By key, then by what is claimed. */
   private readonly values = new Map<string, Map<string, Claim>>();
+  /** Of what a host has one, by name and value: the first part of each owner that needs it just so. */
+  private readonly settings = new Map<string, Map<string, Map<string, Claimant>>>();
 
-  enter({ name: owner, label, wanted, parts }: Declaration, secret: boolean): string[] {
+  enter({ name: owner, label, needs, wanted, parts }: Declaration, secret: boolean): string[] {
     this.leave(owner);
-    const claims = (parts ?? [{ at: undefined, wanted }]).map((part) =>
+    const claims = (parts ?? [{ at: undefined, needs, wanted }]).map((part) =>
       claimsOf({ owner, label, at: part.at, secret }, part),
     );
     this.declared.set(owner, { claims, wanted, ids: undefined });
     return claims.flatMap((part) =>
-      [...this.enterKeys(part), ...this.enterValues(part)].map((problem) => at(part.who, problem)),
+      [...this.enterKeys(part), ...this.enterValues(part), ...this.enterSettings(part)].map((problem) =>
+        at(part.who, problem),
+      ),
     );
   }
 
@@ -66,9 +70,10 @@ class Site {
   }
 
   private leave(owner: string): void {
-    for (const { who, elements, values } of this.declared.get(owner)?.claims ?? []) {
+    for (const { who, elements, values, settings } of this.declared.get(owner)?.claims ?? []) {
       for (const e of elements) this.keys.leave(e.of, e.key, who);
       for (const { key } of values) for (const claim of this.values.get(key)?.values() ?? []) claim.by.delete(owner);
+      for (const [name] of settings) for (const by of this.settings.get(name)?.values() ?? []) by.delete(owner);
     }
   }
 
@@ -96,6 +101,23 @@ class Site {
       return [...claims.values()].flatMap((claim) => disagreement(who, value, claim));
     });
   }
+
+  private enterSettings({ who, settings }: Claims): string[] {
+    return settings.flatMap(([name, value]) => {
+      const claims = this.settings.get(name) ?? new Map<string, Map<string, Claimant>>();
+      this.settings.set(name, claims);
+      const mine = claims.get(value) ?? new Map<string, Claimant>();
+      claims.set(value, mine);
+      if (mine.has(who.owner)) return [];
+      mine.set(who.owner, who);
+      return [...claims].flatMap(([text, by]) => {
+        const [other] = text === value ? [] : by.values();
+        if (other === undefined) return [];
+        const [wanted, theirs] = who.secret || other.secret ? ["[secret]", "[secret]"] : [value, text];
+        return [`${name} ${wanted} is wanted, but ${nameOf(other, who)} wants ${theirs}`];
+      });
+    });
+  }
 }
 
 interface Declared {
@@ -110,12 +132,18 @@ interface Claims {
   /** Its own: those that it shares collide with nobody's. */
   readonly elements: readonly Element[];
   readonly values: readonly Sysctl[];
+  /** Needs that are written `NAME=VALUE`. */
+  readonly settings: readonly (readonly [name: string, value: string])[];
 }
 
-const claimsOf = (who: Claimant, { wanted }: Pick<Part, "wanted">): Claims => ({
+const claimsOf = (who: Claimant, { needs = [], wanted }: Pick<Part, "needs" | "wanted">): Claims => ({
   who,
   elements: wanted.flatMap(({ object, shared }: Wanted) => (object.kind === "element" && !shared ? [object] : [])),
   values: sysctlsOf(wanted),
+  settings: needs.flatMap((need) => {
+    const [name = "", value] = need.split("=");
+    return value === undefined ? [] : [[name, value] as const];
+  }),
 });
 
 function disagreement(who: Claimant, value: Sysctl, claim: Claim): string[] {

@@ -28,6 +28,7 @@ export interface Compiled {
 export interface Part {
   /** Where it stands in the arguments, e.g. `synproxyRules.web`. */
   readonly at: string;
+  readonly needs?: readonly string[];
   readonly wanted: readonly Wanted[];
 }
 

@@ -22,6 +22,8 @@ export interface Ledger {
   readonly records: ReadonlyMap<string, LedgerRecord>;
   /** The value before the first claim, by key. */
   readonly originals: ReadonlyMap<string, string>;
+  /** What a restart needs, by kind and name: see boot.ts. */
+  readonly boot: ReadonlyMap<string, string>;
 }
 
 export interface LedgerEdit {
@@ -29,12 +31,22 @@ export interface LedgerEdit {
   readonly remove: readonly string[];
   readonly keepOriginals: ReadonlyMap<string, string>;
   readonly dropOriginals: readonly string[];
+  /** All that a restart needs, and what of it is new. */
+  readonly boot: ReadonlyMap<string, string>;
+  readonly writeBoot: ReadonlyMap<string, string>;
+  readonly dropBoot: readonly string[];
   /** Is anything left in it afterwards? */
   readonly empty: boolean;
 }
 
 export const isNoEdit = (e: LedgerEdit): boolean =>
-  e.write.length + e.remove.length + e.keepOriginals.size + e.dropOriginals.length === 0;
+  e.write.length +
+    e.remove.length +
+    e.keepOriginals.size +
+    e.dropOriginals.length +
+    e.writeBoot.size +
+    e.dropBoot.length ===
+  0;
 
 export const toRecord = ({ name, label, via, creation, needs, wanted }: Declaration): LedgerRecord => ({
   version: 1,
@@ -47,6 +59,7 @@ export const toRecord = ({ name, label, via, creation, needs, wanted }: Declarat
 });
 
 const HEAD = "lbshield-ledger";
+const BOOT = ["nft", "set", "run"];
 const recordKey = (name: string): string => `record\t${name}`;
 const originalKey = (key: string): string => `original\t${key}`;
 
@@ -57,12 +70,15 @@ export const printRecord = (record: LedgerRecord): string => JSON.stringify(reco
 export const newLines = (edit: LedgerEdit): string[] => [
   ...[...edit.keepOriginals].map(([key, value]) => `${originalKey(key)}\t${value}`),
   ...edit.write.map((record) => `${recordKey(record.name)}\t${printRecord(record)}`),
+  ...[...edit.writeBoot].map(([key, value]) => `${key}\t${value}`),
 ];
 
 /** The first two fields of the lines that go. */
 export const goneLines = (edit: LedgerEdit): string[] => [
   ...edit.dropOriginals.map(originalKey),
   ...[...edit.remove, ...edit.write.map((r) => r.name)].map(recordKey),
+  ...edit.dropBoot,
+  ...edit.writeBoot.keys(),
 ];
 
 /** Lines that were read before need not be read again: a host's ledger can be megabytes. */
@@ -72,19 +88,21 @@ export type RecordCache = Map<string, LedgerRecord>;
 export function parseLedger(text: string, cache: RecordCache = new Map()): Ledger {
   const records = new Map<string, LedgerRecord>();
   const originals = new Map<string, string>();
+  const boot = new Map<string, string>();
   let transaction: string | undefined;
   for (const line of text.split("\n")) {
     if (line === "") continue;
     const [kind = "", name = "", ...rest] = line.split("\t");
     if (kind === HEAD) transaction = name;
     else if (kind === "original") originals.set(name, rest.join("\t"));
+    else if (BOOT.includes(kind)) boot.set(`${kind}\t${name}`, rest.join("\t"));
     else {
       const record = cache.get(line) ?? parseRecord(kind, rest.join("\t"), line);
       cache.set(line, record);
       records.set(name, record);
     }
   }
-  return { transaction, records, originals };
+  return { transaction, records, originals, boot };
 }
 
 function parseRecord(kind: string, json: string, line: string): LedgerRecord {

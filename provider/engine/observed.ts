@@ -3,7 +3,7 @@ import { type NftObject, byId, nftEqual, nftId, nftText } from "../kernel/nftabl
 import { type KernelObject, objectId, sysctlsOf, toolsOf } from "../kernel/object";
 import { sysctlServes } from "../kernel/sysctl/sysctl";
 import { isToolObject, toolEqual, toolId } from "../kernel/tools";
-import { type Declaration, type Layout, type Lines, asLines, layoutText, ownerOf } from "./desired";
+import { type Declaration, LINE_TOOLS, type Layout, type Lines, asLines, layoutText, ownerOf } from "./desired";
 import { type Observed, type Snapshot } from "./snapshot";
 
 /** What many reads of one look ask for, worked out once. */
@@ -25,19 +25,27 @@ function indexOf(seen: Snapshot, layout: Layout): Index {
   const byOwner = new Map<string, NftObject[]>();
   const declared = new Set([...seen.records.values()].flatMap((r) => r.wanted.map((w) => objectId(w.object))));
   const needs = [...new Set([...seen.records.values()].flatMap((r) => r.needs))];
-  for (const o of layout.objectsFor(new Set([...needs, ...layout.needsOf(seen.nft)]))) declared.add(nftId(o));
   const strangers: string[] = [];
   for (const [id, o] of seen.nft) {
     const owner = ownerOf(o);
     if (owner === undefined) {
-      if (!declared.has(id)) strangers.push(id);
+      strangers.push(id);
       continue;
     }
     const own = byOwner.get(owner) ?? [];
     own.push(o);
     byOwner.set(owner, own);
   }
-  const index = { byOwner, strangers, needs, layouts: new Map<string, string>() };
+  // What stands for objects whose record is lost is left alone.
+  const orphans = [...byOwner.keys()].some((owner) => !seen.records.has(owner));
+  const standing = new Set([...needs, ...(orphans ? layout.needsOf(seen.nft) : [])]);
+  for (const o of layout.objectsFor(standing)) declared.add(nftId(o));
+  const index = {
+    byOwner,
+    strangers: strangers.filter((id) => !declared.has(id)),
+    needs,
+    layouts: new Map<string, string>(),
+  };
   indexes.set(seen, index);
   return index;
 }
@@ -76,14 +84,31 @@ export function observedLines(declaration: Declaration, seen: Snapshot, layout: 
     }
     if (object.kind !== "sysctl") return present(seen.nft.get(nftId(object)));
     const value = seen.sysctl.get(object.key);
-    return value === undefined ? [] : [sysctlServes(object, value) ? object : { ...object, value }];
+    if (value === undefined) return [];
+    return [sysctlServes(object, value) ? object : { ...object, value: whoSays(object.key, value, seen) }];
   });
   const ids = new Set(wanted.map(({ object }) => objectId(object)));
   const own = indexOf(seen, layout).byOwner.get(name) ?? [];
   const added = own.filter((o) => !ids.has(nftId(o)));
   const shared = declaration.needs.length > 0 ? observedLayout(declaration.needs, seen, layout) : undefined;
   const unknown = seen.records.has(name) ? "" : "; the host's ledger does not know it";
-  return asLines([...found, ...added], shared === undefined ? undefined : `${shared}${unknown}`);
+  const lines = asLines([...found, ...added], shared === undefined ? undefined : `${shared}${unknown}`);
+  return withBoot(lines, seen);
+}
+
+/** What would not come back after a restart is drift, for each that it would be lost to. */
+function withBoot(lines: Lines, { restart }: Snapshot): Lines {
+  const tool = LINE_TOOLS.find((t) => lines[t] !== undefined);
+  if (tool === undefined || restart === undefined || restart.wrong.length === 0) return lines;
+  return { ...lines, [tool]: { ...lines[tool], [BOOT_LINE]: `lost: ${restart.wrong.join("; ")}` } };
+}
+
+const BOOT_LINE = "after a restart";
+
+/** A value that is not ours, and the file that it may come from. */
+function whoSays(key: string, value: string, { files }: Snapshot): string {
+  const other = files?.of(key);
+  return other?.value === value ? `${value}, as ${other.file} says` : value;
 }
 
 const present = <T>(o: T | undefined): T[] => (o === undefined ? [] : [o]);

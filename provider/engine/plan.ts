@@ -28,6 +28,7 @@ import {
   toolText,
 } from "../kernel/tools";
 import { type Declaration, type Layout, TABLE_REF, ownerOf, stackOf } from "./desired";
+import { bootLines, bootStep } from "./boot";
 import { type Claim, type LedgerEdit, type LedgerRecord, isNoEdit, sameDeclaration, toRecord } from "./ledger";
 import { keysOverlap } from "./overlap";
 import { type Snapshot } from "./snapshot";
@@ -101,7 +102,7 @@ export class Draft {
 
   constructor(
     readonly now: Snapshot,
-    private readonly layout: Layout,
+    readonly layout: Layout,
   ) {
     this.sysctl = new Map(now.sysctl);
     this.originals = new Map(now.originals);
@@ -159,8 +160,11 @@ export class Draft {
     for (const o of this.layout.objectsFor(needs)) target.set(nftId(o), o);
     for (const [id, o] of now.nft) if (stays(o)) target.set(id, o);
     for (const claims of this.claims.values())
-      for (const { wanted } of claims.values())
-        if (isNft(wanted.object) && now.nft.has(nftId(wanted.object))) target.set(nftId(wanted.object), wanted.object);
+      for (const { wanted } of claims.values()) {
+        const there = isNft(wanted.object) ? now.nft.get(nftId(wanted.object)) : undefined;
+        // What somebody has taken over is not the claimant's any more, though its record stands until it is removed.
+        if (isNft(wanted.object) && there && !stays(there)) target.set(nftId(there), wanted.object);
+      }
     for (const some of this.wanted.values()) for (const [id, o] of some) target.set(id, o);
     return target;
   }
@@ -335,6 +339,7 @@ export function planOf(draft: Draft): Plan {
       ...(onlyGoing ? [...tools, ...nft] : [...nft, ...tools]),
       ...after.map(valueStep),
       ...moved.map(valueStep),
+      ...bootStep(now.restart, draft.records.size > 0),
     ],
     nft: { forward, reverse: nftReverse(TABLE_REF, now.nft, target), target, echoed },
     values: new Map([...writes, ...moved].map(({ key, to }) => [key, expected(draft, key, to)])),
@@ -368,8 +373,13 @@ function expected({ agreed }: Draft, key: string, value: string): Sysctl {
 
 const textOf = (o: ToolObject | undefined): string | undefined => (o === undefined ? undefined : toolText(o));
 
-function ledgerEdit({ now, records, originals }: Draft): LedgerEdit {
+function ledgerEdit(draft: Draft): LedgerEdit {
+  const { now, records, originals } = draft;
+  const boot = bootLines(draft);
   return {
+    boot,
+    writeBoot: new Map([...boot].filter(([key, value]) => now.boot.get(key) !== value)),
+    dropBoot: [...now.boot.keys()].filter((key) => !boot.has(key)),
     write: [...records.values()].filter(
       (r) => r !== now.records.get(r.name) && !sameDeclaration(now.records.get(r.name), r),
     ),
@@ -384,8 +394,12 @@ function ledgerEdit({ now, records, originals }: Draft): LedgerEdit {
 export const namesOf = (change: Change): readonly string[] =>
   "remove" in change ? [change.remove.name] : [change.put.name, ...(change.was === undefined ? [] : [change.was])];
 
-/** `"eth0" . 192.0.2.1 . 80` as people say it. */
-export const printKey = (key: string): string => key.replace(/^("[^"]*") \. /, "$1 ").replace(" . ", " port ");
+/** `"eth0" . 198.51.100.7 . 192.0.2.1 . 80` as people say it: `"eth0" 198.51.100.7 to 192.0.2.1 port 80`. */
+export const printKey = (key: string): string =>
+  key
+    .replace(/^("[^"]*") \. /, "$1 ")
+    .replace(/ \. ([^ ]*)$/, " port $1")
+    .replace(" . ", " to ");
 
 export const takenBy = (key: string, owner: string): Conflict =>
   new Conflict(

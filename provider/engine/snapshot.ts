@@ -4,7 +4,9 @@ import { parseEcho, parseTables } from "../kernel/nftables/listing";
 import { type Wanted, sysctlsOf, toolsOf } from "../kernel/object";
 import { canonicalValue, sysctlPath } from "../kernel/sysctl/sysctl";
 import { TOOLS, type ToolObject, type ToolObjects, ofTool, toolId } from "../kernel/tools";
+import { BOOT_LOOK, type Boot, parseBoot } from "./boot";
 import { TABLE } from "./desired";
+import { FILES_LOOK, SysctlFiles } from "./sysctl-files";
 import { LEDGER, type Ledger, type RecordCache, parseLedger } from "./ledger";
 
 /** The part of a snapshot that resources read. */
@@ -18,6 +20,10 @@ export interface Observed {
 }
 
 export interface Snapshot extends Observed, Ledger {
+  /** Would it restore itself? Undefined where nobody has looked. */
+  readonly restart?: Boot;
+  /** What the host's own files say of values. */
+  readonly files?: SysctlFiles;
   readonly session: SessionFacts;
   /** Changes that the host has undone by itself since somebody last asked, in its words. */
   readonly undone: readonly string[];
@@ -92,6 +98,10 @@ printf "@@session\\n%s\\t%s\\n" "$LBS" "$LBSSH"
 ${TABLE_LOOK}
 ${valuesLook(sysctls, CLAIMED)}
 ${toolsLook(objects)}
+echo @@files
+${FILES_LOOK}
+echo @@boot
+${BOOT_LOOK}
 echo @@ledger
 [ ! -e ${LEDGER} ] || cat ${LEDGER} || exit
 echo @@end
@@ -117,6 +127,8 @@ export class Reader {
       ...this.observed(sections),
       session: sessionFacts(linesOf(sections, "session")[0] ?? ""),
       undone: linesOf(sections, "undone"),
+      ...(sections.has("boot") ? { restart: parseBoot(linesOf(sections, "boot")) } : {}),
+      ...(sections.has("files") ? { files: new SysctlFiles(linesOf(sections, "files")) } : {}),
       ...parseLedger(sections.get("ledger") ?? "", this.records),
     };
   }

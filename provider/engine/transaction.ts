@@ -10,7 +10,9 @@ import { type Reply, type Shell } from "../host/shell";
 import { type Line, echoedTable } from "../kernel/nftables/script";
 import { sysctlsOf, toolsOf } from "../kernel/object";
 import { isSysctlKey, refusedRemedy } from "../kernel/sysctl/remedy";
+import { type Sysctl, sysctlServes } from "../kernel/sysctl/sysctl";
 import { TOOLS, toolId } from "../kernel/tools";
+import { bootAfter } from "./boot";
 import { type Layout, ownerOf, stackOf } from "./desired";
 import {
   type Change,
@@ -108,6 +110,8 @@ interface Known {
 export class Transactions {
   /** What the host is, as long as this shell holds the lock. */
   private known: Known | undefined;
+  /** Of which values it has been said that a file says otherwise. */
+  private readonly told = new Set<string>();
 
   constructor(
     private readonly link: Link,
@@ -143,6 +147,7 @@ export class Transactions {
     const looked = await this.look(shell, batch);
     if (!looked) return;
     const { snapshot: before, interest } = looked;
+    this.tellOthers(batch, before);
     for (;;) {
       const draft = batch.fold(before, this.layout);
       const plan = planOf(draft);
@@ -176,8 +181,17 @@ export class Transactions {
       }
       // The ledger is turned over when the change is confirmed: until then the host shows the old one.
       const { records, originals } = draft;
+      const restart = before.restart && bootAfter(before.restart, records.size > 0);
       const after = await this.readBack(shell, plan, before, applied.stdout);
-      const seen: Snapshot = { ...before, ...after, transaction, records, originals };
+      const seen: Snapshot = {
+        ...before,
+        ...after,
+        transaction,
+        records,
+        originals,
+        boot: plan.ledger.boot,
+        ...(restart ? { restart } : {}),
+      };
       const wrong = differences(plan, seen);
       if (wrong.length > 0) {
         this.known = undefined;
@@ -207,6 +221,19 @@ export class Transactions {
       sysctl: new Map([...before.sysctl, ...sysctl]),
       objects: new Map([...[...before.objects].filter(([id]) => !plan.objects.has(id)), ...objects]),
     };
+  }
+
+  /** Once for each value: a file of the host says something else. */
+  private tellOthers(batch: Batch, { files }: Snapshot): void {
+    for (const value of batch.values()) {
+      const other = files?.of(value.key);
+      if (other === undefined || sysctlServes(value, other.value) || this.told.has(value.key)) continue;
+      this.told.add(value.key);
+      batch.tell(
+        `${other.file} sets ${value.key} to ${other.value}, and this to ${value.value}: this one holds, also after a restart, until somebody loads that file by hand (sysctl --system)`,
+        "warning",
+      );
+    }
   }
 
   private mayKeep(more: () => boolean): boolean {
@@ -394,6 +421,10 @@ class Batch {
   /** On one resource's line: the others wait for the same. */
   tell(message: string, severity: "status" | "warning"): void {
     this.open[0]?.tell?.(message, severity);
+  }
+
+  values(): Sysctl[] {
+    return this.open.flatMap(({ change }) => ("put" in change ? sysctlsOf(change.put.wanted) : []));
   }
 
   interest(): Interest {

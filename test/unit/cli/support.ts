@@ -46,6 +46,7 @@ export function host(records: readonly LedgerRecord[], stray: readonly string[] 
     sysctl: new Map(),
     objects: new Map(),
     records: new Map(records.map((r) => [r.name, r])),
+    boot: new Map(),
     originals: new Map(records.length > 0 ? [["net.a", "0"]] : []),
     transaction: undefined,
     session: { folder: "/run/lbshield.x" },

@@ -56,6 +56,37 @@ describe("two resources of one program", () => {
   });
 });
 
+describe("of what a host has one,", () => {
+  const marked = (path: string, ...needs: string[]) => ({ ...tuning(path), needs });
+  const parts = {
+    ...tuning("a/b/lb"),
+    parts: [
+      { at: "rules.one", needs: ["mark=0x1"], wanted: [] },
+      { at: "rules.two", needs: ["mark=0x2"], wanted: [] },
+      { at: "rules.three", needs: ["mark=0x2"], wanted: [] },
+    ],
+  };
+
+  test.each<[string, Parameters<typeof conflicts>, string[]]>([
+    ["two want the same", [marked("a/b/one", "mark=0x1"), marked("a/b/two", "mark=0x1")], []],
+    [
+      "two want another",
+      [marked("a/b/one", "mark=0x1"), marked("a/b/two", "mark=0x2")],
+      ["mark 0x2 is wanted, but Tuning a/b/one wants 0x1"],
+    ],
+    ["what is needed besides is nobody's", [marked("a/b/one", "input4"), marked("a/b/two", "input6")], []],
+    ["one wants another than before", [marked("a/b/one", "mark=0x1"), marked("a/b/one", "mark=0x2")], []],
+    ["two parts of one want another", [parts], ["rules.two: mark 0x2 is wanted, but rules.one wants 0x1"]],
+    [
+      "a part wants another",
+      [marked("a/b/one", "mark=0x2"), { ...parts, parts: parts.parts.slice(0, 1) }],
+      ["rules.one: mark 0x1 is wanted, but Tuning a/b/one wants 0x2"],
+    ],
+  ])("%s", (_name, declarations, expected) => {
+    expect(conflicts(...declarations)).toEqual(expected);
+  });
+});
+
 test("one resource entered again takes the place of what it was", () => {
   expect(conflicts(web, web)).toEqual([]);
   expect(conflicts(web, rule("acme/prod/web", ["192.0.2.1 . 81"]), rule("acme/prod/api", ["192.0.2.1 . 80"]))).toEqual(

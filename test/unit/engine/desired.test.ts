@@ -21,8 +21,13 @@ describe("whose an object is, its name says", () => {
     [element("goto input-dispatch"), undefined],
     [element("drop"), undefined],
     [element(), undefined],
-    [{ kind: "map", name: "synproxy/acme/prod/web/input", key: "type mark : verdict", flags: [] }, undefined],
-    [{ kind: "set", name: "synproxy/acme/prod/web/input", key: "type mark", flags: [] }, undefined],
+    [
+      { kind: "map", name: "synproxy/acme/prod/web/input", key: "type mark : verdict", flags: [] },
+      "synproxy/acme/prod/web",
+    ],
+    [{ kind: "set", name: "synproxy/acme/prod/web/seen4", key: "type mark", flags: [] }, "synproxy/acme/prod/web"],
+    [{ kind: "set", name: "trap4-scanners", key: "type ipv4_addr", flags: [] }, undefined],
+    [{ kind: "element", of: "synproxy/acme/prod/web/profiles4", key: "k", value: "drop" }, "synproxy/acme/prod/web"],
     [{ kind: "foreign", name: "counter synproxy/acme/prod/web/input", text: "" }, undefined],
   ])("%j: %p", (object, owner) => {
     expect(ownerOf(object)).toBe(owner);
@@ -64,7 +69,7 @@ describe("the lines of a declaration", () => {
     expect(desiredLines({ needs: [], wanted: [] })).toEqual({});
   });
 
-  test("name every layout", () => {
-    expect(layoutText(["synproxy", "shield"])).toBe("layout synproxy, shield");
+  test("name all that is needed, in one order", () => {
+    expect(layoutText(["synproxy", "shield"])).toBe("layout shield, synproxy");
   });
 });

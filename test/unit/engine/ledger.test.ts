@@ -18,7 +18,16 @@ const web = rule("acme/prod/web", ["192.0.2.1 . 80"], [sysctl("net.a", 11, 12)])
 const record = toRecord(web);
 const line = (json: string, name = web.name) => `record\t${name}\t${json}`;
 
-const NO_EDIT: LedgerEdit = { write: [], remove: [], keepOriginals: new Map(), dropOriginals: [], empty: false };
+const NO_EDIT: LedgerEdit = {
+  write: [],
+  remove: [],
+  keepOriginals: new Map(),
+  dropOriginals: [],
+  empty: false,
+  boot: new Map(),
+  writeBoot: new Map(),
+  dropBoot: [],
+};
 
 describe("a ledger", () => {
   const others = toRecord(tuning("acme/prod/t", sysctl("net.b", 1)));
@@ -42,11 +51,17 @@ describe("a ledger", () => {
         ["net.a", "10"],
         ["net.ipv4.tcp_mem", "4096 131072 6291456"],
       ]),
+      boot: new Map(),
     });
   });
 
   test("that is not there is empty", () => {
-    expect(parseLedger("")).toEqual({ transaction: undefined, records: new Map(), originals: new Map() });
+    expect(parseLedger("")).toEqual({
+      transaction: undefined,
+      records: new Map(),
+      originals: new Map(),
+      boot: new Map(),
+    });
   });
 
   test("is not read again where it is the same line", () => {
@@ -94,6 +109,9 @@ describe("an edit", () => {
     keepOriginals: new Map([["net.b", "20"]]),
     dropOriginals: ["net.ipv4.conf.eth0/100.rp_filter"],
     empty: false,
+    boot: new Map([["set\tnet.b", "21"]]),
+    writeBoot: new Map([["set\tnet.b", "21"]]),
+    dropBoot: ["nft\tdemo/acme/prod/old"],
   };
 
   test("takes away what is removed, and what is written anew", () => {
@@ -101,6 +119,8 @@ describe("an edit", () => {
       "original\tnet.ipv4.conf.eth0/100.rp_filter",
       "record\tdemo/acme/prod/old",
       "record\tdemo/acme/prod/web",
+      "nft\tdemo/acme/prod/old",
+      "set\tnet.b",
     ]);
   });
 
@@ -109,6 +129,7 @@ describe("an edit", () => {
       transaction: undefined,
       records: new Map([[web.name, record]]),
       originals: new Map([["net.b", "20"]]),
+      boot: new Map([["set\tnet.b", "21"]]),
     });
   });
 

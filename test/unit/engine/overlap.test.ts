@@ -1,6 +1,6 @@
 import fc from "fast-check";
 
-import { keysOverlap } from "../../../provider/engine/overlap";
+import { keyMatches, keysOverlap } from "../../../provider/engine/overlap";
 
 describe("two keys overlap when there is a packet that both match", () => {
   test.each([
@@ -20,9 +20,41 @@ describe("two keys overlap when there is a packet that both match", () => {
     ['"1-9" . 192.0.2.1 . 80', '"5" . 192.0.2.1 . 80', false], // interfaces, not numbers
     ['"eth0" . 192.0.2.1 . 80', "192.0.2.1 . 80", false],
     ["192.0.2.1", "192.0.2.1 . 80", false],
+    ["192.0.2.0/24 . 80", "192.0.2.255 . 80", true],
+    ["192.0.2.0/24 . 80", "192.0.3.0 . 80", false],
+    ["192.0.2.0/24 . 80", "192.0.2.128/25 . 1-80", true],
+    ["192.0.2.0/25 . 80", "192.0.2.128/25 . 80", false],
+    ["0.0.0.0/0 . 0-65535", "203.0.113.7 . 443", true],
+    ["2001:db8::1 . 80", "2001:db8:0::1 . 80", true],
+    ["2001:db8::/64 . 80", "2001:db8::ffff . 80", true],
+    ["2001:db8::/64 . 80", "2001:db8:0:1:: . 80", false],
+    ["2001:db8::1-2001:db8::9 . 80", "2001:db8::9-2001:db8::a . 80", true],
+    ["2001:db8::1-2001:db8::8 . 80", "2001:db8::9-2001:db8::a . 80", false],
+    ["::/0 . 80", "ffff:: . 80", true],
+    ["10.0.0.0/8 . 192.0.2.1 . 80", "10.1.0.0/16 . 192.0.2.1 . 80", true],
+    ["10.0.0.0/8 . 192.0.2.1 . 80", "11.0.0.0/8 . 192.0.2.1 . 80", false],
+    ['"eth-0" . 2001:db8::/64 . 80', '"eth-0" . 2001:db8::1 . 80', true],
+    ['"eth-0" . 2001:db8::/64 . 80', '"eth-1" . 2001:db8::1 . 80', false],
   ])("%s and %s: %p", (a, b, expected) => {
     expect(keysOverlap(a, b)).toBe(expected);
     expect(keysOverlap(b, a)).toBe(expected);
+  });
+});
+
+describe("a key may match a packet", () => {
+  test.each([
+    ["192.0.2.1 . 80", "192.0.2.1", 80, true],
+    ["192.0.2.1 . 80", "192.0.2.1", 81, false],
+    ["192.0.2.0/24 . 1-1023", "192.0.2.9", 80, true],
+    ["192.0.2.0/24 . 1-1023", "192.0.3.9", 80, false],
+    ["10.0.0.0/8 . 192.0.2.1 . 80", "192.0.2.1", 80, true],
+    ["10.0.0.0/8 . 192.0.2.1 . 80", "192.0.2.2", 80, false],
+    ["2001:db8::/64 . 80", "2001:db8::1", 80, true],
+    ["2001:db8::/64 . 80", "2001:db8:0:1::1", 80, false],
+    ["::/0 . 80", "192.0.2.1", 80, false],
+    ['"22" . 192.0.2.1 . 80', "192.0.2.1", 80, true], // an interface, not a port
+  ])("%s: %s port %i: %p", (key, address, port, expected) => {
+    expect(keyMatches(key, address, port)).toBe(expected);
   });
 });
 

@@ -44,6 +44,7 @@ export const FRESH: Snapshot = {
   transaction: undefined,
   records: new Map(),
   originals: new Map(),
+  boot: new Map(),
 };
 
 /** `192.0.2.1 . 80`, led to the owner's chain. */
@@ -107,12 +108,15 @@ export function carryOut({ nft, values, objects, ledger }: Plan, host: Snapshot)
 }
 
 /** A ledger without its head. */
-const ledgerLines = ({ records, originals }: Ledger): string[] =>
+const ledgerLines = ({ records, originals, boot }: Ledger): string[] =>
   newLines({
     write: [...records.values()],
     keepOriginals: originals,
     remove: [],
     dropOriginals: [],
+    boot,
+    writeBoot: boot,
+    dropBoot: [],
     empty: false,
   });
 

@@ -11,7 +11,7 @@ import {
   planOf,
 } from "../../../provider/engine/plan";
 import { type Snapshot } from "../../../provider/engine/snapshot";
-import { chain, nftId } from "../../../provider/kernel/nftables/objects";
+import { type NftObject, chain, nftId } from "../../../provider/kernel/nftables/objects";
 import { shared } from "../../../provider/kernel/object";
 import { sysctl, valueStep } from "../../../provider/kernel/sysctl/sysctl";
 import {
@@ -482,4 +482,47 @@ test("what was put by another name of the same machine is not removed by the old
   const host = after(FRESH, put({ ...web, via: "lb1.example.net" }));
   expect(after(host, { remove: { ...web, via: "192.0.2.9" } })).toEqual(host);
   expect(after(host, { remove: { ...web, via: "lb1.example.net" } })).toEqual(FRESH);
+});
+
+describe("of what a host has one,", () => {
+  const marked = (path: string, mark: string): Declaration => ({
+    ...rule(path, [`192.0.2.${path.length.toString()} . 80`]),
+    needs: ["demo", `mark=${mark}`],
+  });
+  const host = after(FRESH, put(marked("acme/prod/web", "0x1")));
+
+  test("another value is a conflict that names who wants which", () => {
+    const { message, remedy } = conflict(put(marked("billing/test/x", "0x2")), host);
+    expect(message).toBe("mark 0x2 is wanted, but Rule acme/prod/web wants 0x1");
+    expect(remedy).toBe("one host has one: let both agree");
+  });
+
+  test("the same value is none, and one alone may change it", () => {
+    expect(() => plan(put(marked("billing/test/x", "0x1")), host)).not.toThrow();
+    expect(() => plan(put(marked("acme/prod/web", "0x2")), host)).not.toThrow();
+  });
+
+  test("so is one in the same transaction, and none with what goes in it", () => {
+    const changes =
+      (...some: Change[]) =>
+      () =>
+        planFor(some, host);
+    expect(changes(put(marked("a/b/longer", "0x1")), put(marked("a/b/other", "0x2")))).toThrow(/wants 0x1/);
+    expect(changes(remove(marked("acme/prod/web", "0x1")), put(marked("a/b/other", "0x2")))).not.toThrow();
+  });
+});
+
+test("what was shared and is now somebody's own stays that one's, while the record of the first still stands", () => {
+  // A rule that takes over another's key, and leads what all led alike to a chain of its own.
+  const key = "192.0.2.1 . 81";
+  const common: NftObject = { kind: "element", of: "ports", key, value: "accept" };
+  const first = { ...web, wanted: [...web.wanted, shared(common)] };
+  const second = rule("acme/prod/second", [key]);
+  const taken = after(FRESH, put(first), put(second));
+  expect(taken.nft.get(nftId(common))).toMatchObject({ value: "goto demo/acme/prod/second/in" });
+  const others = after(taken, put(api));
+  expect(others.nft.get(nftId(common))).toMatchObject({ value: "goto demo/acme/prod/second/in" });
+  expect(after(others, remove(first)).nft.get(nftId(common))).toMatchObject({ value: "goto demo/acme/prod/second/in" });
+  // When it goes first, what is shared is there again.
+  expect(after(others, remove(second)).nft.get(nftId(common))).toEqual(common);
 });

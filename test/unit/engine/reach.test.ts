@@ -45,11 +45,29 @@ describe("the key of a rule", () => {
   });
 
   test.each<[string, boolean]>([
-    ["203.0.113.1 . 22", true],
-    ["203.0.113.1 . 80-443", false],
+    ["2001:db8::1 . 22", true],
+    ["2001:db8::2 . 22", false],
+    ["2001:db8::1 . 23", false],
+    ["2001:db8::/32 . 1-1023", true],
+    ["2001:db9::/32 . 22", false],
+    ["2001:db8::-2001:db8::ff . 22", true],
+    ["::/0 . 22", true],
+    ['"eth0" . 2001:db8::1 . 22', true],
+    ["2001:db8:9::/48 . 2001:db8::1 . 22", true],
+    ["2001:db8:9::/48 . 2001:db8::2 . 22", false],
+    // IPv4 rules see no IPv6 packets.
+    ["203.0.113.1 . 22", false],
+    ["0.0.0.0/0 . 0-65535", false],
   ])("%s, when we came in by IPv6, may be our address: %p", (key, expected) => {
     expect(proves([put("acme/prod/x", [key])], host, { ...SSH, address: "2001:db8::1" })).toBe(expected);
   });
+
+  test.each(["2001:db8::/64 . 22", "192.0.2.0/24 . 22"])(
+    "%s, when we came in by an address that cannot be read, may be ours",
+    (key) => {
+      expect(proves([put("acme/prod/x", [key])], host, { ...SSH, address: "fe80::1%eth0" })).toBe(true);
+    },
+  );
 });
 
 describe("a rule that leads our own packets", () => {

@@ -261,6 +261,7 @@ describe("a transaction of values", () => {
       .map((line) => /^(\S+\t)(?:\S*\/)?(\S+)/.exec(line)?.slice(1).join(""))
       .filter((line) => line !== undefined)
       .toSorted();
+  const about = (kind: string, ...names: string[]) => names.map((name) => `${kind}\t${name}`);
   const HEAD = expect.stringMatching(/^lbshield-ledger\t[0-9a-f]{16}$/) as string;
 
   const session = new HostSession(() => openLocal("lb1", host.inside), LAYOUT);
@@ -274,7 +275,12 @@ describe("a transaction of values", () => {
   test("writes them, who wants them, and what was there before", async () => {
     await make({ put: one }, { put: two });
     expect(values()).toEqual(["11", "21", "31"]);
-    expect(ledger()).toEqual([HEAD, "original\ta", "original\tb", "original\tc", "record\tone", "record\ttwo"]);
+    expect(ledger()).toEqual([
+      HEAD,
+      ...about("original", "a", "b", "c"),
+      ...about("record", "one", "two"),
+      ...about("set", "a", "b", "c"),
+    ]);
     const seen = await session.read([]);
     expect([...seen.originals.values()]).toEqual(["10", "20", "30"]);
     // What the ledger names is looked at although nobody asked for it.
@@ -284,10 +290,15 @@ describe("a transaction of values", () => {
   test("edits what it remembers, and leaves the rest", async () => {
     await make({ put: tuning("acme/prod/one", value("a", 12)) });
     expect(values()).toEqual(["12", "21", "31"]);
-    expect(ledger()).toEqual([HEAD, "original\ta", "original\tb", "original\tc", "record\tone", "record\ttwo"]);
+    expect(ledger()).toEqual([
+      HEAD,
+      ...about("original", "a", "b", "c"),
+      ...about("record", "one", "two"),
+      ...about("set", "a", "b", "c"),
+    ]);
     await make({ remove: two });
     expect(values()).toEqual(["12", "20", "30"]);
-    expect(ledger()).toEqual([HEAD, "original\ta", "record\tone"]);
+    expect(ledger()).toEqual([HEAD, "original\ta", "record\tone", "set\ta"]);
   });
 
   test("of which the kernel refuses one leaves all as it was", async () => {
@@ -298,7 +309,7 @@ describe("a transaction of values", () => {
     );
     expect([values(), ledger()]).toEqual([
       ["12", "20", "30"],
-      [HEAD, "original\ta", "record\tone"],
+      [HEAD, "original\ta", "record\tone", "set\ta"],
     ]);
   });
 

@@ -90,6 +90,7 @@ describe("a look at a host", () => {
       transaction: undefined,
       records: new Map(),
       originals: new Map(),
+      boot: new Map(),
     });
   });
 
