@@ -1,11 +1,11 @@
 # Every target sets up what it needs; a second run finds it done. What it does is in tools/setup.
-.PHONY: help setup build lint test demo bench lab-up lab-down clean
+.PHONY: help setup build lint test demo bench bench-packets lab-up lab-down clean
 .NOTPARALLEL:
 
 SOURCES := $(shell find provider sdk/nodejs tools -name node_modules -prune -o -name '*.ts' -print 2>/dev/null)
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
 
 setup: ## Debian packages, npm packages with Node 22, the Pulumi CLI
 	@tools/setup/debian-packages.sh
@@ -31,6 +31,9 @@ demo: setup build ## the quick start, on hosts in network namespaces
 
 bench: setup build ## how long an apply takes, beside other ways; BENCH="--cases lb --sizes 1,100" chooses
 	@bench/apply/run $(BENCH)
+
+bench-packets: setup build ## what a packet costs, beside other ways; BENCH="--services 1,1000 --seconds 1" chooses
+	@bench/packetpath/run $(BENCH)
 
 lab-up: setup ## two hosts in network namespaces, to try things on
 	@tools/env.sh tools/lab/lab.sh up 2

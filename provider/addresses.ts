@@ -63,7 +63,10 @@ const octets = (text: string): bigint => text.split(".").reduce((n, octet) => (n
 export function printAddress(family: Family, n: bigint): string {
   if (family === 4) return [24n, 16n, 8n, 0n].map((shift) => ((n >> shift) & 255n).toString()).join(".");
   // As inet_ntop(3) writes it, and nft with it.
-  if (n >> 32n === 0xffffn) return `::ffff:${printAddress(4, n & 0xffffffffn)}`;
+  const low = printAddress(4, n & 0xffffffffn);
+  if (n >> 32n === 0xffffn) return `::ffff:${low}`;
+  // An address of the long-gone form `::192.0.2.1`: above 16 bits, which are `::1` and its like.
+  if (n >> 32n === 0n && n >> 16n !== 0n) return `::${low}`;
   const groups = Array.from({ length: 8 }, (_, i) => ((n >> BigInt(112 - 16 * i)) & 0xffffn).toString(16));
   const zeros = [...groups.join(":").matchAll(/(?<=^|:)0(?::0)+(?=:|$)/g)].toSorted(
     (a, b) => b[0].length - a[0].length,

@@ -1,5 +1,6 @@
 /** Check, diff, create, read, update, delete: the same for every resource and for every adapter. */
 import { randomBytes } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
 
 import { type Properties, UNKNOWN, containsUnknown, isObject, withoutUndefined } from "./wire";
 import { CARE_MEMBERS, care } from "./care";
@@ -8,9 +9,10 @@ import { type Declaration, LINE_TOOLS, type Lines, desiredLines } from "./engine
 import { isGone, observedLines, restrictTo } from "./engine/observed";
 import { printKey } from "./engine/plan";
 import { type Drain, canDrain, count, drained } from "./drain";
-import { HostError } from "./errors";
+import { HostError, messageOf } from "./errors";
 import { connection, endpoint, isSecretMember } from "./host/connection";
 import { type Hosts } from "./hosts";
+import { type Heard, type Inquiry, type Question, answer, compare, inquiryOf, nameOf } from "./learn";
 import { type Wanted, objectId } from "./kernel/object";
 import { LAYOUT } from "./resources/layout";
 import { hostName, ownPrefix, parseId, printId } from "./resources/owner";
@@ -28,8 +30,25 @@ export interface Created {
   readonly outputs: Properties;
 }
 
+/** What is on the host; and the same as inputs, which do not name what only servers know. */
+export interface Read {
+  readonly outputs: Properties;
+  readonly inputs: Properties;
+}
+
 /** What a resource carries beside its own arguments. */
-const META = ["connection", "owner", "resourceUrn", "redact", ...CARE_MEMBERS, ...LINE_TOOLS, "__provider"] as const;
+const META = [
+  "connection",
+  "owner",
+  "resourceUrn",
+  "redact",
+  ...CARE_MEMBERS,
+  ...LINE_TOOLS,
+  "learned",
+  "__provider",
+] as const;
+
+type Compare = Parameters<Parameters<Inquiry["compared"]>[0]>[0];
 
 export class Lifecycle {
   constructor(
@@ -78,19 +97,26 @@ export class Lifecycle {
   }
 
   async create(inputs: Properties): Promise<Created> {
-    const creation = randomBytes(4).toString("hex");
-    const declaration = { ...this.declare(inputs), creation };
-    await this.put(inputs, declaration);
-    return { id: printId({ name: declaration.name, via: at(reachOf(inputs)), creation }), outputs: inputs };
+    return this.inquiry(inputs).compared(async (compare) => {
+      const creation = randomBytes(4).toString("hex");
+      const { model, learned } = await this.learn(inputs, undefined, compare);
+      const declaration = { ...this.declare(inputs, model), creation };
+      await this.put(inputs, declaration);
+      const id = printId({ name: declaration.name, via: at(reachOf(inputs)), creation });
+      return { id, outputs: this.outputs(inputs, declaration, learned) };
+    });
   }
 
   async update(id: string, olds: Properties, news: Properties): Promise<Properties> {
-    const was = this.nameOf(olds);
-    const declaration = { ...this.declare(news), ...creationOf(id) };
-    const drain = this.drainOf(olds, split(news).args);
-    if (drain) await this.wait(news, { ...declaration, ...drain.stays }, drain, (put) => this.put(news, put, was));
-    await this.put(news, declaration, was);
-    return news;
+    return this.inquiry(news).compared(async (compare) => {
+      const was = this.nameOf(olds);
+      const { model, learned } = await this.learn(news, olds, compare);
+      const declaration = { ...this.declare(news, model), ...creationOf(id) };
+      const drain = this.drainOf(olds, model);
+      if (drain) await this.wait(news, { ...declaration, ...drain.stays }, drain, (put) => this.put(news, put, was));
+      await this.put(news, declaration, was);
+      return this.outputs(news, declaration, learned);
+    });
   }
 
   async delete(id: string, olds: Properties): Promise<void> {
@@ -106,23 +132,132 @@ export class Lifecycle {
   }
 
   /** What the host has, as arguments and as lines; undefined when nothing of the resource is left there. */
-  async read(olds: Properties): Promise<Properties | undefined> {
+  async read(olds: Properties): Promise<Read | undefined> {
     const { args, meta } = split(olds);
-    const model = this.type.model.parse(args);
+    const asked: object = this.type.model.parse(args);
+    const model = this.taught(asked, olds.learned);
     const declaration = this.declare(olds, model);
-    const seen = await this.hosts.session(reachOf(olds)).read(declaration.wanted);
+    const [seen, changed] = await Promise.all([
+      this.hosts.session(reachOf(olds)).read(declaration.wanted),
+      this.changedServers(olds, asked),
+    ]);
     if (isGone(declaration.name, seen, LAYOUT)) return undefined;
     const found = this.type.decompile(ownPrefix(declaration.name), restrictTo(declaration, seen, LAYOUT), model);
-    const shown = asFound(this.type, args, found);
-    return withoutUndefined({ ...meta, ...shown, ...this.lines(observedLines(declaration, seen, LAYOUT)) });
+    const lines = this.lines(observedLines(declaration, seen, LAYOUT));
+    const { learned, ...own } = meta;
+    if (model === asked) {
+      const outputs = withoutUndefined({ ...own, ...asFound(this.type, args, found), ...lines });
+      return { outputs: learned === undefined ? outputs : { ...outputs, learned }, inputs: outputs };
+    }
+    const shown = asFound(this.type, model, found);
+    const [waiting, applied] = [asked, model].map((some) => this.lines(desiredLines(this.declare(olds, some))));
+    const isLearned = (tool: string, key: string) => lineOf(waiting, tool, key) !== lineOf(applied, tool, key);
+    for (const { path, text } of changed) {
+      const part = declaration.parts?.find((one) => one.at === path.join(".")) ?? declaration;
+      const within = new Set(part.wanted.map(({ object }) => objectId(object)));
+      mapLines(lines, (tool, key, line) => (within.has(key) && isLearned(tool, key) ? `${line}; ${text}` : line));
+    }
+    const inputs = { ...own, ...(asDeclared(shown, model, asked) as object) };
+    const outputs = withoutUndefined({ ...inputs, ...lines, learned });
+    const asGiven = { ...lines };
+    mapLines(asGiven, (tool, key, line) =>
+      isLearned(tool, key) && line === lineOf(applied, tool, key) ? (lineOf(waiting, tool, key) ?? line) : line,
+    );
+    return { outputs, inputs: withoutUndefined({ ...inputs, ...asGiven }) };
   }
 
-  private drainOf(olds: Properties, next: Properties | undefined): Drain | undefined {
+  private inquiry(inputs: Properties): Inquiry {
+    return inquiryOf(this.hosts.session(reachOf(inputs)));
+  }
+
+  private taught(model: object, learned: unknown): object {
+    return learned === undefined ? model : (this.type.taught?.(model, learned) ?? model);
+  }
+
+  private outputs(inputs: Properties, declaration: Declaration, learned: unknown): Properties {
+    return learned === undefined ? inputs : { ...inputs, ...this.lines(desiredLines(declaration)), learned };
+  }
+
+  /**
+   * Asks servers for what is to be learned, before anything changes. Of one that is silent, what was learned before stands.
+   * What is declared, and was not before, is compared.
+   */
+  private async learn(
+    inputs: Properties,
+    olds: Properties | undefined,
+    later: Compare,
+  ): Promise<{ model: object; learned?: unknown }> {
+    const model = this.type.model.parse(split(inputs).args);
+    const questions = this.type.asks?.(model) ?? [];
+    const before = olds === undefined ? [] : this.questionsOf(olds);
+    const [same, known] = [new Set(before.map(identity)), new Set(before.map(whom))];
+    const { tell = () => undefined } = this.hosts.how(inputs);
+    const hide = hiding(inputs, questions);
+    const warn =
+      ({ path }: Question) =>
+      (problem: string) => {
+        tell(hide([...path, problem].join(".")), "warning");
+      };
+    const declared = questions.filter((q) => !q.learns && !same.has(identity(q)));
+    const open = questions.filter((q) => q.learns);
+    if (open.length === 0) {
+      for (const question of declared) later(question, warn(question));
+      return { model };
+    }
+    const what = { tried: "learn TCP options", resource: this.labelOf(inputs), host: at(reachOf(inputs)) };
+    const heard = await this.ask(inputs, [...open, ...declared]).catch((error: unknown) => {
+      throw error instanceof HostError ? error : new HostError({ ...what, reason: messageOf(error), ...NOT_LEARNED });
+    });
+    for (const question of declared) compare(question, heard).forEach(warn(question));
+    let learned: unknown;
+    const silent: string[] = [];
+    for (const question of open) {
+      const told = answer(question, heard);
+      const last = known.has(whom(question)) ? valueAt(olds?.learned, question.path) : undefined;
+      learned = placed(question.path, typeof told === "string" ? last : told, learned);
+      if (typeof told !== "string") continue;
+      const named = hide(toldOf(question, told));
+      if (last === undefined) silent.push(named);
+      else tell(`${named}: what was learned before stands`, "warning");
+    }
+    if (silent.length > 0) throw new HostError({ ...what, reason: silent.join("\n"), ...NOT_LEARNED });
+    return { model: this.taught(model, learned), learned };
+  }
+
+  /** Which of them now announce something else than was learned. */
+  private async changedServers(olds: Properties, model: object): Promise<{ path: readonly string[]; text: string }[]> {
+    const open = (this.type.asks?.(model) ?? []).filter((q) => q.learns && isObject(valueAt(olds.learned, q.path)));
+    if (open.length === 0) return [];
+    const { tell = () => undefined } = this.hosts.how(olds);
+    const hide = hiding(olds, open);
+    const heard = await this.ask(olds, open).catch((error: unknown) => messageOf(error));
+    return open.flatMap((question) => {
+      const told = typeof heard === "string" ? heard : answer(question, heard);
+      if (typeof told === "string") {
+        tell(hide(`${toldOf(question, told)}: what was learned stands`), "warning");
+        return [];
+      }
+      const now = question.means(told);
+      if (now === question.means(valueAt(olds.learned, question.path) as typeof told)) return [];
+      return [{ path: question.path, text: `but ${question.servers.map(nameOf).join(", ")} now announces ${now}` }];
+    });
+  }
+
+  private ask(inputs: Properties, questions: readonly Question[]): Promise<Heard> {
+    return this.inquiry(inputs).ask(questions.flatMap(({ servers }) => servers));
+  }
+
+  private questionsOf(properties: Properties): readonly Question[] {
+    const model = this.type.model.safeParse(split(properties).args);
+    return model.success ? (this.type.asks?.(model.data) ?? []) : [];
+  }
+
+  private drainOf(olds: Properties, next: object | undefined): Drain | undefined {
     // What cannot be read any more, of an earlier release for one, goes at once.
-    const was = this.type.model.safeParse(split(olds).args);
-    if (!was.success) return undefined;
-    const to = next === undefined ? undefined : this.type.model.parse(next);
-    return this.type.drain?.(ownPrefix(this.nameOf(olds)), was.data, to);
+    const parsed = this.type.model.safeParse(split(olds).args);
+    const was = parsed.success ? this.taught(parsed.data, olds.learned) : undefined;
+    if (was === undefined || (this.type.asks?.(was) ?? []).some(({ learns }) => learns)) return undefined;
+    return this.type.drain?.(ownPrefix(this.nameOf(olds)), was, next);
   }
 
   /** No new connections, then none at all. */
@@ -158,7 +293,7 @@ export class Lifecycle {
       });
   }
 
-  private declare(inputs: Properties, model = this.type.model.parse(split(inputs).args)): Declaration {
+  private declare(inputs: Properties, model: object = this.type.model.parse(split(inputs).args)): Declaration {
     const name = this.nameOf(inputs);
     const where = inputs.connection;
     const via = endpointKnown(where) ? { via: at(where) } : {};
@@ -193,6 +328,60 @@ function split(properties: Properties): { args: Properties; meta: Properties } {
     args: Object.fromEntries(entries.filter(([key]) => !isMeta(key))),
     meta: Object.fromEntries(entries.filter(([key]) => isMeta(key) && !isLines(key))),
   };
+}
+
+const NOT_LEARNED = {
+  outcome: "nothing was changed",
+  remedy: 'see that the server runs and that the balancer may connect to it; or say the options instead of "learn"',
+};
+
+/** A question that is the same as one before. */
+const identity = (question: Question): string => JSON.stringify(question);
+
+/** The same part asks the same servers. */
+const whom = ({ path, servers }: Question): string => JSON.stringify([path, servers]);
+
+const toldOf = ({ path }: Question, text: string): string => (path.length > 0 ? `${path.join(".")}: ${text}` : text);
+
+/** Servers' addresses are no secret but where the arguments are. */
+const hiding =
+  ({ redact }: Properties, questions: readonly Question[]) =>
+  (text: string): string =>
+    redact === true
+      ? questions.flatMap((q) => q.servers.map(nameOf)).reduce((left, name) => left.replaceAll(name, "[secret]"), text)
+      : text;
+
+const valueAt = (value: unknown, path: readonly string[]): unknown =>
+  path.reduce<unknown>((v, key) => (isObject(v) && Object.hasOwn(v, key) ? v[key] : undefined), value);
+
+/** A value at a path, beside those that are there. */
+function placed([key, ...path]: readonly string[], value: unknown, beside?: unknown): unknown {
+  if (key === undefined) return value;
+  const others = isObject(beside) ? beside : {};
+  return { ...others, [key]: placed(path, value, others[key]) };
+}
+
+/** Where it is what it was meant to become, as it was declared. */
+function asDeclared(shown: unknown, meant: unknown, declared: unknown): unknown {
+  if (isDeepStrictEqual(shown, meant)) return declared;
+  if (!isObject(shown) || !isObject(meant) || !isObject(declared)) return shown;
+  return Object.fromEntries(
+    Object.entries(shown).map(([key, value]) => [
+      key,
+      Object.hasOwn(meant, key) && Object.hasOwn(declared, key) ? asDeclared(value, meant[key], declared[key]) : value,
+    ]),
+  );
+}
+
+function lineOf(lines: Properties | undefined, tool: string, key: string): string | undefined {
+  const line = valueAt(lines, [tool, key]);
+  return typeof line === "string" ? line : undefined;
+}
+
+function mapLines(lines: Properties, change: (tool: string, key: string, line: string) => string): void {
+  for (const [tool, some] of Object.entries(lines))
+    if (isObject(some))
+      lines[tool] = Object.fromEntries(Object.entries(some).map(([k, v]) => [k, change(tool, k, String(v))]));
 }
 
 function creationOf(id: string): { creation?: string } {

@@ -28,8 +28,26 @@ export function validate(model: z.ZodObject & z.ZodType, given: unknown, options
     issue.code === "unrecognized_keys" || !containsUnknown(valueAt(given, issue.path));
   return {
     value: isObject(given) ? (canonical(model, given) as Properties) : {},
-    problems: result.error.issues.filter(judged).map((issue) => tell(issue, given, options)),
+    problems: result.error.issues
+      .flatMap(meant)
+      .filter(judged)
+      .map((issue) => tell(issue, given, options)),
   };
+}
+
+/**
+ * Of alternatives none of which was met, the one that was meant, where that is plain: what is wrong within it says more
+ * than a list of them all.
+ */
+function meant(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
+  if (issue.code !== "invalid_union") return [issue];
+  const near = issue.errors.filter((problems) =>
+    problems.every(({ code, path }) => path.length > 0 || code === "unrecognized_keys"),
+  );
+  const fewest = Math.min(...near.map((problems) => problems.length));
+  const [nearest, ...others] = near.filter((problems) => problems.length === fewest);
+  if (nearest === undefined || others.length > 0) return [issue];
+  return nearest.flatMap((problem) => meant({ ...problem, path: [...issue.path, ...problem.path] }));
 }
 
 /**
@@ -63,12 +81,16 @@ function tell(issue: z.core.$ZodIssue, given: unknown, { at, secret }: ValidateO
     issue.code === "unrecognized_keys"
       ? `has no property ${issue.keys.map((k) => `"${k}"`).join(", ")}`
       : issue.message;
-  const value = `${show(valueAt(given, issue.path))}: `;
+  const value = `${shownIn(issue) ?? show(valueAt(given, issue.path))}: `;
   // Messages begin with the value, and nowhere else do they show it or what follows from it.
   const shown = secret(issue.path) && message.startsWith(value) ? `[secret]: ${message.slice(value.length)}` : message;
   const told = `${shown}${secret(issue.path) ? "" : detailOf(issue)}`;
   return path === "" ? told : `${path}: ${told}`;
 }
+
+/** The value as the message shows it, where that is not the one that was given but its canonical form or a part of it. */
+const shownIn = (issue: z.core.$ZodIssue): string | undefined =>
+  issue.code === "custom" && typeof issue.params?.shown === "string" ? issue.params.shown : undefined;
 
 /** What a problem says of other values, which a secret must not show. */
 const detailOf = (issue: z.core.$ZodIssue): string =>

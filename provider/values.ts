@@ -1,5 +1,4 @@
 /** The values that resources share, as zod schemas. Every message says what was given and why it cannot be. */
-import { isIPv4, isIPv6 } from "node:net";
 import { z } from "zod";
 
 /** A value as messages show it. What is inside an object or a list may be secret, and is too long anyway. */
@@ -24,23 +23,6 @@ export const wholeNumber = (min: number, max: number, what: string) => {
 };
 
 export const flag = (what: string) => z.boolean({ error: reason(`${what} is true or false`) });
-
-function addressProblem(text: string): string | undefined {
-  if (isIPv6(text)) return "is an IPv6 address; this rule takes IPv4 addresses";
-  if (/^[0-9.]+\/[0-9]+$/.test(text)) return "is a network; name the addresses of the balancer one by one";
-  if (!isIPv4(text)) return "is not an IPv4 address (like 203.0.113.10)";
-  const first = Number(text.split(".")[0]);
-  if (first === 0 || first >= 224) return "is not the address of a host (multicast, reserved or unspecified)";
-  return undefined;
-}
-
-/** An IPv4 address of a host. */
-export const address4 = z
-  .string({ error: reason("an IPv4 address is a string like 203.0.113.10") })
-  .superRefine((text, ctx) => {
-    const problem = addressProblem(text);
-    if (problem !== undefined) ctx.addIssue({ code: "custom", message: `${show(text)}: ${problem}` });
-  });
 
 /** The kernel's IFNAMSIZ is 16 with its final zero byte; dev_valid_name() refuses slash, colon and white space. */
 export const interfaceName = z
@@ -72,31 +54,6 @@ export interface PortRange {
   readonly from: number;
   readonly to: number;
 }
-
-/**
- * One canonical list for one set of ports: sorted, no port twice, nothing within a range named again, ranges that
- * touch joined. Single ports stay numbers and stay apart, so that they keep to the hash maps.
- */
-export function canonicalPorts(ports: readonly PortRange[]): (number | string)[] {
-  const joined: { from: number; to: number }[] = [];
-  for (const p of ports.filter((r) => r.from < r.to).toSorted((a, b) => a.from - b.from)) {
-    const last = joined.at(-1);
-    if (last && p.from <= last.to + 1) last.to = Math.max(last.to, p.to);
-    else joined.push({ ...p });
-  }
-  const singles = new Set(
-    ports.filter((p) => p.from === p.to && !joined.some((r) => r.from <= p.from && p.to <= r.to)).map((p) => p.from),
-  );
-  return [...joined, ...[...singles].map((from) => ({ from, to: from }))]
-    .toSorted((a, b) => a.from - b.from)
-    .map((p) => (p.from === p.to ? p.from : `${p.from.toString()}-${p.to.toString()}`));
-}
-
-/** Sorted, each once: so that the order in which a program lists them is never a difference. */
-export const canonicalAddresses = (addresses: readonly string[]): string[] =>
-  [...new Set(addresses)].toSorted((a, b) => octets(a) - octets(b));
-
-const octets = (address: string): number => address.split(".").reduce((n, octet) => n * 256 + Number(octet), 0);
 
 export const canonicalNames = (names: readonly string[]): string[] => [...new Set(names)].toSorted();
 

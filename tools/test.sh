@@ -1,7 +1,8 @@
 #!/bin/sh
-# Runs the Jest projects one after the other: tools/test.sh [PROJECT...] [-- JEST OPTIONS]
-# One Jest per project, because netns, vm, e2e and pack share this machine's kernel, ports and dist/ and must not overlap,
-# and because Jest then takes a project without tests for the error that it is.
+# Runs the Jest projects: tools/test.sh [PROJECT...] [-- JEST OPTIONS]
+# One Jest per project, because netns, e2e and pack share this machine's kernel, ports and dist/ and must not overlap, and
+# because Jest then takes a project without tests for the error that it is. The virtual machines of vm are slow and apart
+# from all that: they run beside unit and laws, which depend on no time.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
@@ -12,21 +13,59 @@ while [ $# -gt 0 ]; do
     *) projects="$projects $1" && shift ;;
   esac
 done
+projects=" ${projects:-unit laws vm netns e2e pack} "
 
 set -- node_modules/.bin/node node_modules/jest/bin/jest.js "$@"
 totals=${LBSHIELD_TEST_TOTALS:-/dev/null}
 status=0
-for project in ${projects:-unit laws netns vm e2e pack}; do
+
+run() { # run PROJECT WORKERS COMMAND...: its output ends with what it has reported
+  project=$1 workers=$2
+  shift 2
+  reported=$(mktemp)
+  LBSHIELD_TEST_TOTALS=$reported "$@" --selectProjects "$project" --maxWorkers "$workers"
+  code=$?
+  # A run that reported nothing (a broken configuration, a crash) counts as one failure.
+  [ "$code" = 0 ] || [ -s "$reported" ] || echo "0 1 0" >>"$reported"
+  cat "$reported" >>"$totals"
+  rm -f "$reported"
+  return "$code"
+}
+
+apart=
+case $projects in
+  *" vm "*)
+    log=$(mktemp)
+    (run vm 1 "$@") >"$log" 2>&1 &
+    apart=$!
+    trap '[ -z "$apart" ] || kill "$apart" 2>/dev/null; rm -f "$log"' EXIT
+    ;;
+esac
+
+for project in $projects; do
   case $project in
-    unit | laws) workers=2 ;;
-    *) workers=1 ;;
+    vm) ;;
+    unit | laws)
+      echo "── $project"
+      run "$project" 2 "$@" || status=1
+      ;;
   esac
-  echo "── $project"
-  before=$(wc -l <"$totals")
-  if ! "$@" --selectProjects "$project" --maxWorkers "$workers"; then
-    status=1
-    # A run that reported nothing (a broken configuration, a crash) counts as one failure.
-    [ "$(wc -l <"$totals")" != "$before" ] || echo "0 1 0" >>"$totals"
-  fi
+done
+
+if [ -n "$apart" ]; then
+  echo "── vm"
+  wait "$apart" || status=1
+  cat "$log"
+  apart=
+fi
+
+for project in $projects; do
+  case $project in
+    vm | unit | laws) ;;
+    *)
+      echo "── $project"
+      run "$project" 1 "$@" || status=1
+      ;;
+  esac
 done
 exit "$status"

@@ -29,7 +29,7 @@ export function dynamicProvider(lifecycle: Lifecycle, hosts: Hosts): dynamic.Res
 
     read: async (id, olds) => {
       const found = olds === undefined ? undefined : await lifecycle.read(olds);
-      return found === undefined ? { id: "", props: {} } : { id, props: found, inputs: { ...found } };
+      return found === undefined ? { id: "", props: {} } : { id, props: found.outputs, inputs: { ...found.inputs } };
     },
 
     update: async (id, olds, news) => ({ outs: await lifecycle.update(id, olds, news) }),

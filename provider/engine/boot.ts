@@ -10,9 +10,23 @@ import { type NftObject, type NftObjects, byId } from "../kernel/nftables/object
 import { nftScript } from "../kernel/nftables/script";
 import { isNft, toolsOf } from "../kernel/object";
 import { type Step } from "../kernel/step";
+import { type Sysctl, sysctlServes } from "../kernel/sysctl/sysctl";
 import { TOOLS, type ToolObject, ofTool, toolId } from "../kernel/tools";
 import { type Layout, TABLE_REF } from "./desired";
-import { FOLDER, LEDGER, type LedgerRecord } from "./ledger";
+import { FOLDER, LEDGER, type Ledger, type LedgerRecord } from "./ledger";
+
+/**
+ * What was written before stays as long as it serves: the kernel may show a value otherwise than it was written. A value
+ * that was found and serves is kept as well.
+ */
+function heldValue(key: string, { now, sysctl, agreed }: Held): string | undefined {
+  const written = now.boot.get(`set\t${key}`);
+  const claim = agreed.get(key);
+  const found = sysctl.get(key);
+  if (claim === undefined) return written ?? found;
+  if (written !== undefined && sysctlServes(claim, written)) return written;
+  return found !== undefined && sysctlServes(claim, found) ? found : claim.value;
+}
 
 /** Separates the lines of a script that stands in one line. */
 const NEWLINE = "\u0001";
@@ -21,12 +35,16 @@ interface Held {
   readonly records: ReadonlyMap<string, LedgerRecord>;
   readonly originals: ReadonlyMap<string, string>;
   readonly sysctl: ReadonlyMap<string, string>;
+  /** What those who claim a value have agreed on, as far as this change is about it. */
+  readonly agreed: ReadonlyMap<string, Sysctl>;
+  readonly now: Pick<Ledger, "boot">;
   readonly objects: ReadonlyMap<string, ToolObject>;
   readonly layout: Layout;
 }
 
 /** The ledger's lines for a restart: what stands behind each kind and name. */
-export function bootLines({ records, originals, sysctl, objects, layout }: Held): Map<string, string> {
+export function bootLines(held: Held): Map<string, string> {
+  const { records, originals, objects, layout } = held;
   const lines = new Map<string, string>();
   for (const record of records.values()) {
     const script = scriptOf(record);
@@ -36,14 +54,14 @@ export function bootLines({ records, originals, sysctl, objects, layout }: Held)
   const shared = layoutScript(layout.objectsFor(needs));
   if (shared !== "") lines.set("nft\tlayout", shared);
   for (const key of originals.keys()) {
-    const value = sysctl.get(key);
+    const value = heldValue(key, held);
     if (value !== undefined) lines.set(`set\t${key}`, value);
   }
   // What this change is not about has not been looked at.
   const wanted = new Map([...records.values()].flatMap(objectsOf));
-  const held = [...wanted].map(([id, o]) => objects.get(id) ?? o);
+  const others = [...wanted].map(([id, o]) => objects.get(id) ?? o);
   for (const tool of TOOLS)
-    for (const [at, { id, run }] of tool.steps(new Map(), ofTool(tool, held)).entries())
+    for (const [at, { id, run }] of tool.steps(new Map(), ofTool(tool, others)).entries())
       lines.set(`run\t${id}`, `${(10_000 * TOOLS.indexOf(tool) + at).toString()}\t${run.replaceAll("\n", " ")}`);
   return lines;
 }

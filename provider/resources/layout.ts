@@ -3,7 +3,7 @@
  * costs the same number of look-ups whether the table serves one rule or a thousand. It has no more maps than the
  * resources that stand need; each names those, and what else it needs, by the names below. docs/nft-layout.md draws it.
  */
-import { type Family, FAMILIES } from "../addresses";
+import { type Family, FAMILIES, parseAddresses } from "../addresses";
 import { type Layout } from "../engine/desired";
 import {
   type Chain,
@@ -44,6 +44,8 @@ export const needMark = (mark: number): string => `mark=0x${mark.toString(16).pa
 /** A rule of this name tells its connections apart by what it has seen at input. */
 export const needSeen = (family: Family, prefix: string): string => `seen${family.toString()} ${prefix}`;
 export const seenSet = (prefix: string, family: Family): string => `${prefix}seen${family.toString()}`;
+/** The whole connection: a client may have one port in use for several servers. */
+export const seenKey = (family: Family): string => `${IP[family]} saddr . tcp sport . ${IP[family]} daddr . tcp dport`;
 
 /**
  * Where the proxy's SYN goes as it was sent: NAT to where it goes anyway, so that the operator's own finds nothing left to
@@ -123,7 +125,7 @@ const seenRules = (needs: ReadonlySet<string>): string[] =>
     const [, digit, prefix = ""] = SEEN.exec(need) ?? [];
     if (digit === undefined) return [];
     const family = Number(digit) as Family;
-    return [`${IP[family]} saddr . tcp sport @${seenSet(prefix, family)} goto ${prefix}own`];
+    return [`${seenKey(family)} @${seenSet(prefix, family)} goto ${prefix}own`];
   });
 
 /**
@@ -171,15 +173,16 @@ function objectsFor(needs: ReadonlySet<string>): readonly NftObject[] {
 function needsOf(nft: NftObjects): string[] {
   const names = [...nft.values()].flatMap((o) => (o.kind === "map" || o.kind === "set" ? [o.name] : []));
   const output = rulesOf(nft.get("chain output"));
-  const mark = /0x[0-9a-f]{8}/.exec(rulesOf(nft.get("chain own-syn")))?.[0];
+  const marking = ["own-syn", "own-output"].map((name) => rulesOf(nft.get(`chain ${name}`))).join("\n");
+  const mark = /0x[0-9a-f]*[1-9a-f][0-9a-f]*/.exec(marking)?.[0];
   const seen = [...rulesOf(nft.get("chain own-dispatch")).matchAll(/@(\S+)seen([46]) goto/g)].map(
     ([, prefix = "", family]) => needSeen(Number(family) as Family, prefix),
   );
   return [
     ...names,
     ...seen,
-    ...(mark === undefined ? [] : [`mark=${mark}`]),
-    ...(output.includes('window 0 notrack') ? [PROTECTED_ANY] : []),
+    ...(mark === undefined ? (nft.size > 0 ? [needMark(DEFAULT_MARK)] : []) : [needMark(Number(mark))]),
+    ...(output.includes("window 0 notrack") ? [PROTECTED_ANY] : []),
   ];
 }
 
@@ -241,6 +244,7 @@ export function readTierElement(
   const source = bySource(tier as Tier) ? parts.shift() : undefined;
   const [destination, port, ...more] = parts;
   if (destination === undefined || port === undefined || more.length > 0) return undefined;
+  if (!/^[0-9]+(?:-[0-9]+)?$/.test(port) || typeof parseAddresses(destination) === "string") return undefined;
   return {
     dispatch: dispatch as Dispatch,
     family: Number(family) as Family,

@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 
 /** nft takes identifiers of at most 255 bytes: each of the three parts of an owner gets at most this many. */
-const LONGEST = 60;
+const LONGEST = 50;
 
 /** `project/stack/name`, as the SDK passes it in: a dynamic provider learns no URN. */
 export type Owner = string;

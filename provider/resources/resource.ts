@@ -3,6 +3,7 @@ import { type z } from "zod";
 import { type Compiled, type LineTool } from "../engine/desired";
 import { type Drain } from "../drain";
 import { type Observed } from "../engine/snapshot";
+import { type Question } from "../learn";
 
 /** A resource: what a program may write, what it becomes on a host, and the way back. */
 export interface ResourceType<Model extends object = object, Args extends object = object> {
@@ -20,6 +21,10 @@ export interface ResourceType<Model extends object = object, Args extends object
    * connections the host keeps, until they have ended, what they need.
    */
   drain?(prefix: string, was: Model, next: Model | undefined): Drain | undefined;
+  /** What servers are asked when it is applied: to learn their options, or to compare declared ones. */
+  asks?(model: Model): readonly Question[];
+  /** The model with what was learned in the places that wait for it. `learned` is an output: by the questions' paths. */
+  taught?(model: Model, learned: unknown): Model;
   /**
    * What the resource's own objects on the host amount to; what no arguments would produce is left out. `declared` is
    * what they are meant to be.

@@ -2,7 +2,7 @@ import type * as pulumi from "@pulumi/pulumi";
 
 import { type LoadBalancerArgs as Args } from "../../provider/resources/load-balancer/model";
 import { type Inputs } from "./inputs";
-import { type LinesByObject, LbshieldResource, type OnHost } from "./resource";
+import { type LearnedOptions, type LinesByObject, LbshieldResource, type OnHost } from "./resource";
 
 /** Arguments of a LoadBalancer. */
 export type LoadBalancerArgs = Inputs<Args> & OnHost;
@@ -33,6 +33,10 @@ export class LoadBalancer extends LbshieldResource {
   declare readonly nft: pulumi.Output<LinesByObject>;
   /** The values on the host, those that parts tune and those that they need. */
   declare readonly sysctl: pulumi.Output<LinesByObject>;
+  /** Of parts with `options: "learn"`, by name: what the server itself announces, as in `learned.synproxyRules.web.mss`. */
+  declare readonly learned: pulumi.Output<
+    { readonly synproxyRules?: Readonly<Record<string, LearnedOptions>> } | undefined
+  >;
 
   constructor(name: string, args: LoadBalancerArgs, opts?: pulumi.CustomResourceOptions) {
     super("LoadBalancer", name, args, opts);

@@ -24,6 +24,15 @@ export interface OnHost {
 /** Host lines by kernel object, e.g. `chain synproxy/acme/prod/web/input`: `synproxy name "..."; drop`. */
 export type LinesByObject = Readonly<Record<string, string>>;
 
+/** TCP options as a server announces them when a connection opens. */
+export interface LearnedOptions {
+  readonly mss: number;
+  /** Absent where its window has no scale. */
+  readonly wscale?: number;
+  readonly timestamp: boolean;
+  readonly sackPerm: boolean;
+}
+
 /**
  * The provider, as the state keeps it: a constant, so that an upgrade of the package changes no resource and the state
  * stays small. Pulumi resolves the `require` from the user's project.
@@ -60,6 +69,7 @@ export abstract class LbshieldResource extends pulumi.CustomResource {
       confirmTimeout: confirmTimeout ?? care.confirmTimeout,
     };
     const linesByTool = Object.fromEntries(LINE_TOOLS.map((tool) => [tool, lines]));
-    super(token, name, { ...own, ...meta, ...linesByTool, __provider: shim(type) }, options);
+    // An output that no argument has: undefined where nothing is learned.
+    super(token, name, { ...own, ...meta, ...linesByTool, learned: undefined, __provider: shim(type) }, options);
   }
 }

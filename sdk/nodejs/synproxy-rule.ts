@@ -8,7 +8,7 @@ import {
   parseRule,
 } from "../../provider/resources/synproxy-rule/syntax";
 import { type Inputs } from "./inputs";
-import { type LinesByObject, LbshieldResource, type OnHost } from "./resource";
+import { type LearnedOptions, type LinesByObject, LbshieldResource, type OnHost } from "./resource";
 
 export { RuleSyntaxError } from "../../provider/resources/synproxy-rule/syntax";
 export { type ParsedText };
@@ -44,6 +44,8 @@ export class SynproxyRule extends LbshieldResource {
   declare readonly nft: pulumi.Output<LinesByObject>;
   /** The values that it needs. */
   declare readonly sysctl: pulumi.Output<LinesByObject>;
+  /** With `options: "learn"`: what the server itself announces. Without `timestamp` the proxy announces its mss alone. */
+  declare readonly learned: pulumi.Output<LearnedOptions | undefined>;
 
   constructor(name: string, args: SynproxyRuleArgs, opts?: pulumi.CustomResourceOptions) {
     super("SynproxyRule", name, args, opts);

@@ -63,10 +63,10 @@ const BAD: readonly (readonly [string, "options" | "match", string, string])[] =
   ["port 65536", "match", '{ destinations: ["192.0.2.1"], ports: [80, 65536] }', "match.ports[1]: 65536: a port is"],
   ['port "80-"', "match", '{ destinations: ["192.0.2.1"], ports: ["80-"] }', 'match.ports[0]: "80-": a port is'],
   [
-    "IPv6",
+    "host bits",
     "match",
-    '{ destinations: ["2001:db8::1"], ports: [80] }',
-    'match.destinations[0]: "2001:db8::1": is an IPv6 address',
+    '{ destinations: ["2001:db8::1/64"], ports: [80] }',
+    'match.destinations[0]: "2001:db8::1/64": has host bits: the network is 2001:db8::/64',
   ],
   [
     "interface of 16 characters",

@@ -85,7 +85,10 @@ test("one more part shows its own lines alone, and is all that changes on the ho
     await lab.exec(1, 'sleep 0.5; kill "$(cat /tmp/lbr-monitor.pid)"; cat /tmp/lbr-monitor; rm /tmp/lbr-monitor*')
   ).stdout;
   await monitor;
-  const events = said.split("\n").filter((line) => /^(add|delete|flush|insert|replace) /.test(line));
+  // Servers are asked for their options by means of a table that is there for a moment.
+  const events = said
+    .split("\n")
+    .filter((line) => /^(add|delete|flush|insert|replace) /.test(line) && !line.includes("inet lbshield-learn-"));
   expect(events).not.toEqual([]);
   for (const line of events) expect(line).toMatch(/synproxy\.api\.|protected4/);
 });

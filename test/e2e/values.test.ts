@@ -78,7 +78,7 @@ new lbshield.SynproxyRule("web", {
   expect(up.code).toBe(0);
   project.program(rule("10.0.0.1.1"));
   const bad = await project.run("preview", "--diff");
-  expect(bad.text).toContain("is not an IPv4 address");
+  expect(bad.text).toContain("is not an address (203.0.113.10)");
   const refreshed = await project.run("refresh", "--yes", "--diff");
   const secret = privateKey.split("\n")[2] ?? "";
   expect(secret.length).toBeGreaterThan(20);

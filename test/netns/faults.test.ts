@@ -13,7 +13,7 @@ import { type Shell } from "../../provider/host/shell";
 import { openSsh } from "../../provider/host/ssh";
 import { sysctl } from "../../provider/kernel/sysctl/sysctl";
 import { shared } from "../../provider/kernel/object";
-import { LAYOUTS } from "../../provider/resources/layout";
+import { LAYOUT } from "../../provider/resources/layout";
 import { SYNPROXY_RULE } from "../../provider/resources/synproxy-rule";
 import { Lab } from "../support/lab";
 
@@ -55,7 +55,7 @@ for t in ${TOOLS.join(" ")}; do ln -sf /opt/fault/$t /usr/local/sbin/$t; done`,
   );
   expect(made).toMatchObject({ code: 0 });
   // One tracked connection: conntrack is awake, and no case waits for it to warm up.
-  clean = new HostSession(open, LAYOUTS);
+  clean = new HostSession(open, LAYOUT);
   await lab.exec(1, "conntrack -I -p udp -s 192.0.2.1 -d 192.0.2.2 --sport 1 --dport 2 --timeout 9999");
 });
 
@@ -76,7 +76,7 @@ function declare(options: object, ports: readonly (number | string)[], max: numb
   const args = { chain: "input", match: { destinations: [lab.host(1).vip()], ports }, options };
   const compiled = SYNPROXY_RULE.compile(`${name}/`, SYNPROXY_RULE.model.parse(args));
   const value = shared(sysctl("net.ipv4.tcp_max_syn_backlog", max));
-  return { name, label: "SynproxyRule web", layouts: compiled.layouts, wanted: [...compiled.wanted, value] };
+  return { name, label: "SynproxyRule web", needs: compiled.needs, wanted: [...compiled.wanted, value] };
 }
 
 /** The kernel's part of a fingerprint, and the files that are not ours. */
@@ -98,7 +98,7 @@ async function inject(change: Change, fault: Case, within = 30): Promise<{ error
     const opened = await open();
     shell ??= opened;
     return opened;
-  }, LAYOUTS);
+  }, LAYOUT);
   await session.read([]); // connects
   const pids = await lab.exec(
     1,

@@ -13,7 +13,7 @@ import { openSsh } from "../../provider/host/ssh";
 import { parseRule } from "../../provider/kernel/nftables/rule";
 import { type KernelObject, own, shared } from "../../provider/kernel/object";
 import { sysctl } from "../../provider/kernel/sysctl/sysctl";
-import { LAYOUTS, SYNPROXY_LAYOUT, tierElement } from "../../provider/resources/layout";
+import { DEFAULT_MARK, LAYOUT, needMark, tierElement, tierKey } from "../../provider/resources/layout";
 import { SYNPROXY_RULE } from "../../provider/resources/synproxy-rule";
 import { Lab } from "../support/lab";
 
@@ -33,7 +33,7 @@ beforeEach(async () => {
   before = await lab.fingerprint(1);
   dials = 0;
   told.length = 0;
-  session = new HostSession(open, LAYOUTS);
+  session = new HostSession(open, LAYOUT);
 });
 
 afterEach(async () => {
@@ -53,10 +53,10 @@ function open(): Promise<Shell> {
 
 const AUTO: Care = { guard: "auto", confirmWithin: 4 };
 
-const declare = (name: string, objects: readonly KernelObject[], layouts = [SYNPROXY_LAYOUT.name]): Declaration => ({
+const declare = (name: string, objects: readonly KernelObject[], needs: readonly string[] = []): Declaration => ({
   name: `synproxy/shop/test/${name}`,
   label: `SynproxyRule ${name} (shop/test)`,
-  layouts,
+  needs,
   wanted: objects.map((o) => (o.kind === "sysctl" ? shared(o) : own(o))),
 });
 
@@ -64,13 +64,17 @@ const declare = (name: string, objects: readonly KernelObject[], layouts = [SYNP
 function hole(name: string, address: string, port: number): Declaration {
   const chain = `synproxy/shop/test/${name}/input`;
   const raw = `synproxy/shop/test/${name}/prerouting`;
-  const key = { address, port: port.toString() };
-  return declare(name, [
-    { kind: "chain", name: chain, rules: [parseRule("drop")] },
-    { kind: "chain", name: raw, rules: [parseRule("notrack")] },
-    tierElement("prerouting", key, raw),
-    tierElement("input", key, chain),
-  ]);
+  const key = tierKey({ destination: address, port: port.toString() }, false);
+  const elements = [tierElement("prerouting", 4, key, `goto ${raw}`), tierElement("input", 4, key, `goto ${chain}`)];
+  return declare(
+    name,
+    [
+      { kind: "chain", name: chain, rules: [parseRule("drop")] },
+      { kind: "chain", name: raw, rules: [parseRule("notrack")] },
+      ...elements,
+    ],
+    [needMark(DEFAULT_MARK), ...elements.map((e) => e.of)],
+  );
 }
 
 const put = (declaration: Declaration, care: Care) =>
@@ -96,14 +100,10 @@ test("new connections are refused, the open one lives: no new one comes about, t
 });
 
 test("the way back is cut: the host undoes it when time is up, and the error says what became of it", async () => {
-  const route = declare(
-    "route",
-    [
-      { kind: "ip-rule", family: 4, pref: 10, to: `${lab.host(1).address.replace(/2$/, "0")}/30`, table: 99 },
-      { kind: "route", family: 4, table: 99, type: "blackhole", destination: "default" },
-    ],
-    [],
-  );
+  const route = declare("route", [
+    { kind: "ip-rule", family: 4, pref: 10, to: `${lab.host(1).address.replace(/2$/, "0")}/30`, table: 99 },
+    { kind: "route", family: 4, table: 99, type: "blackhole", destination: "default" },
+  ]);
   const began = Date.now();
   await expect(put(route, AUTO)).rejects.toThrow(
     /apply SynproxyRule route \(shop\/test\) on 10\.83\.1\.2: the change could not be confirmed: shop\/test \(1 resource\): nobody confirmed it in time\n.*outcome: undone, the host is as it was\n.*to do: .*management connection/,
@@ -118,7 +118,7 @@ test("the way back is cut: the host undoes it when time is up, and the error say
 
 test("a value that breaks the way back is undone as well", async () => {
   // Nobody answers for our address any more; the neighbour's entry is gone at once.
-  const arp = declare("arp", [sysctl("net.ipv4.conf.eth0.arp_ignore", 8)], []);
+  const arp = declare("arp", [sysctl("net.ipv4.conf.eth0.arp_ignore", 8)]);
   await lab.exec(1, "echo 1 >/proc/sys/net/ipv4/conf/eth0/forwarding; ip neigh flush dev eth0");
   before = await lab.fingerprint(1);
   const flush = setInterval(() => void lab.exec(1, "ip neigh flush dev eth0; :"), 300);

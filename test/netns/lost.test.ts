@@ -7,7 +7,7 @@ import { applyScript, lookScript } from "../../provider/engine/script";
 import { Reader, interestOf } from "../../provider/engine/snapshot";
 import { type Shell } from "../../provider/host/shell";
 import { openSsh } from "../../provider/host/ssh";
-import { LAYOUTS } from "../../provider/resources/layout";
+import { LAYOUT } from "../../provider/resources/layout";
 import { SYNPROXY_RULE } from "../../provider/resources/synproxy-rule";
 import { changeOne } from "../support/change";
 import { Lab } from "../support/lab";
@@ -46,7 +46,7 @@ async function applyOnly(shell: Shell, confirmWithin = 30): Promise<void> {
   const interest = interestOf(rule.wanted);
   const look = await shell.run(lookScript("a test", 0, interest));
   expect(look).toMatchObject({ code: 0 });
-  const draft = new Draft(new Reader().parse(look.stdout), LAYOUTS);
+  const draft = new Draft(new Reader().parse(look.stdout), LAYOUT);
   draft.enter({ put: rule });
   const script = applyScript({ transaction: "t1", label: "a test", plan: planOf(draft), interest, confirmWithin });
   expect(await shell.run(script)).toMatchObject({ code: 0 });

@@ -55,7 +55,13 @@ const network4 = fc.constantFrom(
   "10.8.0.0/13",
   "10.9.0.3-10.9.0.4",
 );
-const network6 = fc.constantFrom("2001:db8::/64", "2001:db8::1-2001:db8::9", "fd00::/8", "2001:db8:0:2::/63");
+const network6 = fc.constantFrom(
+  "2001:db8::/64",
+  "2001:db8::1-2001:db8::9",
+  "fd00::/8",
+  "2001:db8:0:2::/63",
+  "::1:0/112",
+);
 
 type Of = 4 | 6;
 const addressList = (f: Of) =>

@@ -157,9 +157,12 @@ export abstract class AnyLab {
     return this.shell(["backend"], command, seconds);
   }
 
-  /** Sends SYNs with random source addresses, about 6,000 a second, at most 200,000. Linux drops a few per cent as martians. */
-  async syns(destination: string, port: number, count: number): Promise<void> {
-    await this.script.succeed(["syns", destination, `${port}`, `${count}`], 30 + count / 1000);
+  /**
+   * Sends SYNs with random source addresses, about 6,000 a second, at most 200,000. Linux drops a few per cent as martians.
+   * How: a device of the clients', and "unchecked" (tools/lab/syns.py).
+   */
+  async syns(destination: string, port: number, count: number, ...how: string[]): Promise<void> {
+    await this.script.succeed(["syns", destination, `${port}`, `${count}`, ...how], 30 + count / 1000);
   }
 
   /** All that the provider may touch on host i, as text that two calls give alike when nothing has changed. */
@@ -196,6 +199,11 @@ export class Lab extends AnyLab {
    */
   static async up(name: string, net: string, hosts: number): Promise<Lab> {
     return new Lab(...(await AnyLab.start(new LabScript("lab.sh", name, net), hosts, 60)));
+  }
+
+  /** Host i gets another way in for clients, another backend, and clients from whole networks: tools/lab/network.sh. */
+  async widen(i: number): Promise<void> {
+    await this.script.succeed(["widen", `${i}`], 30);
   }
 
   /** Power off and on: nftables, sysctls, rules and routes are as at first, files stay. */

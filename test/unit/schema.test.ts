@@ -29,11 +29,15 @@ describe("schema of the package", () => {
 
   test("has every resource, with its connection required and the name it has as a dynamic resource", () => {
     expect(Object.keys(spec.resources)).toEqual(RESOURCES.map(({ type }) => `lbshield:index:${type}`).toSorted());
-    for (const { type, lines } of RESOURCES) {
+    for (const { type, lines, taught } of RESOURCES) {
       const resource = spec.resources[`lbshield:index:${type}`]!;
       expect(resource.requiredInputs).toContain("connection");
       expect(resource.aliases).toEqual([{ type: `pulumi-nodejs:dynamic/lbshield:${type}` }]);
-      expect(Object.keys(resource.properties ?? {})).toEqual([...Object.keys(resource.inputProperties), ...lines]);
+      expect(Object.keys(resource.properties ?? {})).toEqual([
+        ...Object.keys(resource.inputProperties),
+        ...lines,
+        ...(taught ? ["learned"] : []),
+      ]);
     }
   });
 

@@ -55,6 +55,30 @@ describe("a problem is told by path, value and reason", () => {
   });
 });
 
+describe("of alternatives that are not met", () => {
+  const short = z.union(
+    [
+      z.enum(["on", "off"]),
+      z.strictObject({ level: wholeNumber(1, 9, "level") }),
+      z.strictObject({ color: z.strictObject({ red: wholeNumber(0, 255, "red") }) }),
+    ],
+    { error: reason("a light is on, off, { level } or { color }") },
+  );
+  const told = (light: unknown) => validate(z.strictObject({ light: short }), { light }, open).problems;
+
+  test.each<[unknown, string]>([
+    [{ level: "x" }, 'light.level: "x": level is a whole number from 1 to 9'],
+    [{ color: { red: 256 } }, "light.color.red: 256: red is a whole number from 0 to 255"],
+    [{ color: {} }, "light.color.red: is missing: red is a whole number from 0 to 255"],
+    [{ level: 5, colour: 1 }, 'light: has no property "colour"'],
+    ["dim", 'light: "dim": a light is on, off, { level } or { color }'],
+    [{}, "light: an object: a light is on, off, { level } or { color }"],
+    [{ level: 5, color: { red: 5 } }, "light: an object: a light is on, off, { level } or { color }"],
+  ])("the one that was meant is told of, where it is plain: %j", (light, message) => {
+    expect(told(light)).toEqual([message]);
+  });
+});
+
 describe("a secret", () => {
   const secret = (...paths: string[]) => ({ secret: (path: readonly PropertyKey[]) => paths.includes(path.join(".")) });
 

@@ -9,7 +9,9 @@
 #   lab.sh restart I              power off, power on: kernel state is lost, files stay
 #   lab.sh get I PATH [CURL...]   what a client sees at http://VIP/PATH of host I: /id, /big, /drip?seconds=5, /peer
 #   lab.sh client|backend CMD...  in the namespace of the clients, of the web server
-#   lab.sh syns DEST PORT COUNT   SYNs with random source addresses from the clients' side, COUNT up to 200,000
+#   lab.sh syns DEST PORT COUNT   SYNs with random sources from the clients' side, COUNT up to 200,000. IPv6, and with a
+#                                 device of the clients' (... COUNT h1) also IPv4, through syns.py
+#   lab.sh widen I                another way in to host I, another backend, and clients all over a network: network.sh
 #   lab.sh fingerprint I          everything on host I that the provider may touch, as text to diff
 #
 # A host is a network, mount, pid and uts namespace with files of its own, a real sshd and a real HAProxy, but no systemd.
@@ -164,9 +166,15 @@ get() {
 }
 
 syns() { # hping3 ignores -c together with --flood, so never that; at u100 it sends some thousand a second
-  local sent
-  [[ $# = 3 && $1 == "$LAB_NET".* ]] || die "syns DEST PORT COUNT, DEST an IPv4 address in $LAB_NET.0.0/16 (no IPv6 in hping3)"
+  local sent six=fd00:${LAB_NET/./:}: device=${4:-} i
+  [[ $# -ge 3 && ($1 == "$LAB_NET".* || $1 == "$six"*) ]] || die "syns DEST PORT COUNT [DEVICE], DEST in $LAB_NET.0.0/16 or $six:/48"
   [[ $3 =~ ^[1-9][0-9]{0,5}$ ]] && (($3 <= 200000)) || die "syns: COUNT from 1 to 200000"
+  if [[ -n $device || $1 == *:* ]]; then
+    [ -n "$device" ] || device=$(ip -n "$C" -o route get "$1" | grep -o 'dev [hw][0-9]*' | cut -c5-)
+    i=${device:1}
+    ip netns exec "$C" python3 "$HERE/syns.py" "$device" "$(other_end "$i" "$device")" "$1" "$2" "$3" "${@:5}" || die "syns fails"
+    return
+  fi
   # Its status says whether anything answered, which nothing can: the answers go to the random sources.
   sent=$(ip netns exec "$C" timeout $((10 + $3 / 1000)) hping3 "$1" -p "$2" -S -i u100 --rand-source -c "$3" -q 2>&1)
   [[ $sent == *"$3 packets transmitted"* ]] || die "syns: ${sent:-timeout}"
@@ -196,13 +204,13 @@ cmd=${1:-}
 shift
 case $cmd in
   exec | get) least=2 ;;
-  ssh | restart | client | backend | fingerprint) least=1 ;;
+  ssh | restart | client | backend | fingerprint | widen) least=1 ;;
   *) least=0 ;;
 esac
 [ $# -ge $least ] || usage
 
 case $cmd in
-  up | down | status | syns | restart | get | fingerprint) "$cmd" "$@" ;;
+  up | down | status | syns | restart | get | fingerprint | widen) "$cmd" "$@" ;;
   ssh | exec | client | backend) enter "$cmd" "$@" ;;
   *) usage ;;
 esac

@@ -6,6 +6,9 @@
 #   N.96/27   VIPs        N.100, N.101, N.102 on lo; the client routes all of them to the host
 #   N.128/27  inside      eth2 N.129  backend namespace N.130, device hi; web server on port 80
 # Outside, VIPs and inside have IPv6 too: N.x is also fd00:10:97:i::x.
+# After `widen i`, also until the host's next start:
+#   N.160/27  another outside  eth3 N.161  client namespace N.162, device wi
+#   a second backend N.131 with the same web server, and clients in all of 198.18.i.0/24 and 2001:db8:18:i::/64
 C=$LAB-c
 B=$LAB-b
 
@@ -111,11 +114,49 @@ W
   ip -n "$B" -6 rule add from "$V:130" table "$T"
 }
 
+widen() { # widen I
+  local i=$1 h=$LAB-h$1 N=$LAB_NET.$1 T=$((1000 + $1)) V
+  V=$(six "$i")
+  ip link add "w$i" netns "$C" type veth peer name eth3 netns "$h" || die "h$i: no second way in"
+  ip netns exec "$h" sysctl -qw net.ipv4.conf.eth3.rp_filter=0
+  ip -n "$h" -batch - <<Y && ip -n "$C" -batch - <<Z && ip -n "$B" -batch - <<W || die "h$i: no second network"
+link set eth3 up
+addr add $N.161/27 dev eth3
+addr add $V:161 peer $V:162 dev eth3 nodad
+addr add fe80::161/64 dev eth3 nodad
+Y
+link set w$i up
+addr add $N.162/27 dev w$i
+addr add $V:162 peer $V:161 dev w$i nodad
+addr add fe80::162/64 dev w$i nodad
+route add default via $N.161 table $T
+route add default via fe80::161 dev w$i table $T
+rule add from $N.162 table $T
+route add local 198.18.$i.0/24 dev lo
+route add local 2001:db8:18:$i::/64 dev lo
+Z
+addr add $N.131/32 dev h$i
+addr add $V:131/128 dev h$i nodad
+rule add from $N.131 table $T
+W
+  ip -n "$C" -6 rule add from "$V:162" table "$T"
+  ip -n "$B" -6 rule add from "$V:131" table "$T"
+  ip -n "$h" route add "$V:131" dev eth2
+}
+
+other_end() { # other_end I DEVICE: the MAC address of the host's end of a device of the clients
+  local eth=eth1
+  [[ $2 == w* ]] && eth=eth3
+  ip netns exec "$LAB-h$1" cat "/sys/class/net/$eth/address"
+}
+
 wires_down() { # wires_down I: links first, because the end of a namespace takes its links only later
-  local i=$1 T=$((1000 + $1))
+  local i=$1 T=$((1000 + $1)) n
   ip link del "${LAB}m$i"
   ip -n "$C" link del "h$i"
+  ip -n "$C" link del "w$i"
   ip -n "$B" link del "h$i"
+  for n in 4 6; do while ip -n "$C" "-$n" rule del table "$T"; do :; done; done
   while ip -n "$B" rule del table "$T"; do :; done
   while ip -n "$B" -6 rule del table "$T"; do :; done
   ip netns del "$LAB-h$i"

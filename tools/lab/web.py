@@ -1,10 +1,13 @@
-"""The web server behind the lab's hosts: /id, /big (2 MB), /peer (the client's address), /drip?seconds=N (10 lines/s).
+"""The web server behind the lab's hosts: /id, /big (2 MB), /peer (the client's address), /drip?seconds=N (10 lines/s),
+/self (address and port of the server's end, and the client's address), /options (the TCP options that it got from the
+client: segment size, window scale, SACK, timestamps). On ports 80, 8081, 8082, 8888 and 9000.
 
 Its argument, the lab's state directory, tells whose process it is.
 """
 
 import http.server
 import socket
+import threading
 import time
 import urllib.parse
 
@@ -15,8 +18,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if url.path == "/drip":
             seconds = float(urllib.parse.parse_qs(url.query).get("seconds", ["5"])[0])
             return self.answer(self.drip(seconds))
-        peer = self.client_address[0].removeprefix("::ffff:")  # so looks IPv4 on an IPv6 socket
-        pages = {"/id": b"backend\n", "/big": bytes(2_000_000), "/peer": f"{peer}\n".encode()}
+        # So looks IPv4 on an IPv6 socket.
+        peer, own = (a[0].removeprefix("::ffff:") for a in (self.client_address, self.connection.getsockname()))
+        port = self.server.server_port
+        pages = {
+            "/id": b"backend\n",
+            "/big": bytes(2_000_000),
+            "/peer": f"{peer}\n".encode(),
+            "/self": f"{own} {port} {peer}\n".encode(),
+            "/options": f"{self.options()}\n".encode(),
+        }
         if url.path not in pages:
             return self.send_error(404)
         page = pages[url.path]
@@ -29,6 +40,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         for part in parts:
             self.wfile.write(part)
+
+    def options(self):
+        mss = self.connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG)
+        info = self.connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 8)  # include/uapi/linux/tcp.h
+        timestamps, sack, scaled = (info[5] & bit for bit in (1, 2, 4))
+        scale = f" wscale {info[6] & 15}" if scaled else ""
+        return f"mss {mss}{scale}{' sack' if sack else ''}{' timestamps' if timestamps else ''}"
 
     @staticmethod
     def drip(seconds):
@@ -48,4 +66,6 @@ class Server(http.server.ThreadingHTTPServer):
     request_queue_size = 8192
 
 
+for port in 8081, 8082, 8888, 9000:
+    threading.Thread(target=Server(("::", port), Handler).serve_forever, daemon=True).start()
 Server(("::", 80), Handler).serve_forever()

@@ -55,7 +55,11 @@ function resourceSpec(resource: ResourceType, sources: Sources, types: NamedType
   const inputProperties = { ...own.properties, connection: reach };
   return {
     description: withExamples(sdk.text()),
-    properties: { ...inputProperties, ...Object.fromEntries(lines.map((tool) => [tool, linesSpec(type, tool, sdk)])) },
+    properties: {
+      ...inputProperties,
+      ...Object.fromEntries(lines.map((tool) => [tool, linesSpec(type, tool, sdk)])),
+      ...(resource.taught ? { learned: learnedSpec(type, sdk) } : {}),
+    },
     required: [...alwaysThere(model), "connection", ...lines],
     inputProperties,
     requiredInputs: [...own.required, "connection"],
@@ -68,6 +72,13 @@ function linesSpec(type: string, tool: string, sdk: Docs): PropertySpec {
   const description = sdk.member(tool)?.text() ?? "";
   if (description === "") throw new Error(`no doc comment: ${type}.${tool} in ${sdkFile(type)}`);
   return { type: "object", additionalProperties: { type: "string" }, description };
+}
+
+/** TCP options, or such by part. */
+function learnedSpec(type: string, sdk: Docs): PropertySpec {
+  const description = sdk.member("learned")?.text() ?? "";
+  if (description === "") throw new Error(`no doc comment: ${type}.learned in ${sdkFile(type)}`);
+  return { $ref: "pulumi.json#/Any", description };
 }
 
 /** The shortcodes let code generation leave an example out of the documentation of other languages. */

@@ -14,7 +14,8 @@ export const TARGET =
 
 export function parseTarget(text: string): Target | string {
   const bracketed = /^\[([^\]]+)\](?:-\[([^\]]+)\])?(?::([0-9-]+))?$/.exec(text);
-  const plain = /^([0-9.]*(?:-[0-9.]+|\/[0-9]+)?)(?::([0-9-]+))?$/.exec(text);
+  // nft lists a range of IPv6 addresses that is a network without brackets: `2001:db8::130/127:80`.
+  const plain = /^([0-9.]*(?:-[0-9.]+|\/[0-9]+)?|[0-9a-f:.]+\/[0-9]+)(?::([0-9-]+))?$/.exec(text);
   const [addresses, ports] = bracketed
     ? [[bracketed[1], bracketed[2]].filter((part) => part !== undefined).join("-"), bracketed[3]]
     : plain
@@ -28,7 +29,7 @@ export function parseTarget(text: string): Target | string {
   if (more.length > 0 || ![from, to].every((p) => /^[0-9]{1,5}$/.test(p)) || numbers.some((n) => n < 1 || n > 65535))
     return `${TARGET}; ports are 1 to 65535`;
   if (Number(to) < Number(from)) return "the range of ports ends before it begins";
-  return { addresses: range, ports: from === to ? Number(from).toString() : numbers.join("-") };
+  return { addresses: range, ports: [...new Set(numbers)].join("-") };
 }
 
 /** What nft loads: with ports it takes no network, without it lists one. */

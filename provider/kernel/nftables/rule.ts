@@ -180,7 +180,8 @@ const READERS: readonly (readonly [RegExp, (m: RegExpExecArray) => Statement | u
   ],
   [/^ct count over ([0-9]+)(?= |$)/, (m) => ({ is: "connections", over: Number(m[1]) })],
   [
-    /^log prefix "([^"]*)"(?: level ([a-z]+))?(?= |$)/,
+    // With a group there is no level.
+    /^log prefix "([^"]*)"(?: level ([a-z]+))?(?= |$)(?! (?:group|snaplen|queue-threshold|flags|level) )/,
     (m) => ({ is: "log", prefix: m[1] ?? "", level: m[2] ?? DEFAULT_LEVEL }),
   ],
   [/^dnat (?:(ip6?) )?to (\S+)( persistent)?(?= |$)/, (m) => dnat(m[1], m[2] ?? "", m[3] !== undefined)],

@@ -14,7 +14,7 @@ export function compile(prefix: string, model: LoadBalancerModel): Compiled {
   return {
     needs: [...new Set(parts.flatMap((part) => part.needs))],
     wanted: united(parts.flatMap((part) => part.wanted)),
-    parts: parts.map(({ at, wanted }) => ({ at, wanted })),
+    parts: parts.map(({ at, needs, wanted }) => ({ at, needs, wanted })),
   };
 }
 

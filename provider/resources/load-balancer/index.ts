@@ -1,6 +1,7 @@
 import { type ResourceType } from "../resource";
 import { compile, drain } from "./compile";
 import { decompile } from "./decompile";
+import { asks, taught } from "./learn";
 import { type LoadBalancerArgs, type LoadBalancerModel, loadBalancer } from "./model";
 import { PARTS } from "./parts";
 
@@ -12,4 +13,6 @@ export const LOAD_BALANCER: ResourceType<LoadBalancerModel, LoadBalancerArgs> = 
   compile,
   decompile,
   drain,
+  asks,
+  taught,
 };

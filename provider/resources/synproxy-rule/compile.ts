@@ -15,11 +15,12 @@ import {
   needMark,
   needSeen,
   protectedSet,
+  seenKey,
   seenSet,
   tierElement,
   tierKey,
 } from "../layout";
-import { type SynproxyRuleModel, type TcpOptions, families } from "./model";
+import { type Options, type SynproxyRuleModel, type TcpOptions, families } from "./model";
 
 /**
  * A client's SYN finds its key in `prerouting` and goes untracked; untracked it reaches input or forward, finds its key
@@ -32,14 +33,14 @@ export function compile(prefix: string, model: SynproxyRuleModel): Compiled {
   const special = isSpecial(model);
   const elements = (dispatch: Dispatch, chainName: string): Element[] =>
     keys.map(({ family, key }) =>
-      tierElement(dispatch, family, key, `${model.match.notInterfaces ? "jump" : "goto"} ${chainName}`),
+      tierElement(dispatch, family, key, `${comesBack(model) ? "jump" : "goto"} ${chainName}`),
     );
   const own4all = byInterface(model)
     ? []
     : keys.map(({ family, key }) => tierElement("own", family, key, `goto ${special ? `${prefix}own` : OWN_ACCEPT}`));
   const led = [
     ...elements("prerouting", `${prefix}prerouting`),
-    ...(translates(model) && model.protectAbove ? elements("dnat", `${prefix}own`) : []),
+    ...(passesBy(model) ? elements("dnat", `${prefix}${comesBack(model) ? "dnat" : "own"}`) : []),
     ...elements(model.chain, `${prefix}${model.chain}`),
   ];
   const protects = protectedElements(model);
@@ -54,16 +55,18 @@ export function compile(prefix: string, model: SynproxyRuleModel): Compiled {
       ...(protects ?? []).map(shared),
       ...SYSCTLS.map(shared),
       ...trapSets(model, fams).map(shared),
-      ...(special ? [] : own4all.map(shared)),
       ...[
         ...ownSets(prefix, model, fams),
         preroutingChain(prefix, model, fams),
         ...proxyChains(prefix, model, fams),
         ...ownChain(prefix, model, fams),
+        ...dnatChain(prefix, model),
         ...profileElements(prefix, model),
         ...led,
         ...(special ? own4all : []),
       ].map(own),
+      // Last: of a key that is taken, the kernel is to refuse the one that tells whose it is.
+      ...(special ? [] : own4all.map(shared)),
     ],
   };
 }
@@ -111,6 +114,9 @@ const IP = { 4: "ip", 6: "ip6" } as const;
 
 const translates = ({ action }: SynproxyRuleModel): boolean =>
   typeof action === "object" && ("dnat" in action || "redirect" in action);
+
+/** Below the rate a connection goes past the proxy: its SYN is translated where it comes in. */
+const passesBy = (m: SynproxyRuleModel): boolean => translates(m) && m.protectAbove !== undefined;
 
 /** Is there anything to do with the proxy's SYN but to let it pass? */
 const isSpecial = (m: SynproxyRuleModel): boolean =>
@@ -165,15 +171,28 @@ function portParts({ ports, notPorts }: SynproxyRuleModel["match"]): string[] {
 }
 
 /** Undefined where they are not known one by one. */
-function protectedElements({ match: m }: SynproxyRuleModel): Element[] | undefined {
-  if (m.destinations === undefined || m.destinations.some((d) => /[-/]/.test(d))) return undefined;
-  return m.destinations.map((key) => ({ kind: "element", of: protectedSet(key.includes(":") ? 6 : 4), key }));
+const addressesOf = ({ match: m }: SynproxyRuleModel): readonly string[] | undefined =>
+  m.destinations?.some((d) => /[-/]/.test(d)) === false ? m.destinations : undefined;
+
+function protectedElements(m: SynproxyRuleModel): Element[] | undefined {
+  return addressesOf(m)?.map((key) => ({ kind: "element", of: protectedSet(key.includes(":") ? 6 : 4), key }));
 }
 
 const printed = (name: string, rules: readonly string[]): NftObject => chain(name, rules);
 
 const elsewhere = ({ match: m }: SynproxyRuleModel): string[] =>
   m.notInterfaces ? [`${printRule([{ is: "interfaces", names: m.notInterfaces }])} return`] : [];
+
+/**
+ * Before routing nothing says whether a packet is for the balancer or goes through it. Where the rule does not name each
+ * address, those of the other kind would go untracked as well, without NAT, and be invalid to every firewall.
+ */
+const ofOtherChain = (m: SynproxyRuleModel): string[] =>
+  addressesOf(m) ? [] : [`fib daddr type ${m.chain === "input" ? "!= local" : "local"} return`];
+
+/** What arrives at the rule's key may still be a less specific rule's. */
+const notOurs = (m: SynproxyRuleModel): string[] => [...elsewhere(m), ...ofOtherChain(m)];
+const comesBack = (m: SynproxyRuleModel): boolean => notOurs(m).length > 0;
 
 function logRule(log: NonNullable<SynproxyRuleModel["log"]>, prefix: string, step: string): string {
   const text = `${log.prefix ?? `${labelOf(prefix)} `}${step}`;
@@ -186,10 +205,12 @@ export const labelOf = (prefix: string): string => prefix.slice(0, -1).split("/"
 function preroutingChain(prefix: string, m: SynproxyRuleModel, fams: readonly Family[]): NftObject {
   const above = m.protectAbove ? `${printLimit({ over: true, ...m.protectAbove })} ` : "";
   return printed(`${prefix}prerouting`, [
-    ...elsewhere(m),
+    ...notOurs(m),
     ...(m.denySources ?? []).flatMap((name) => fams.map((f) => `${IP[f]} saddr @${trapSet(name, f)} drop`)),
     ...(m.logHandshake ? [logRule(m.logHandshake, prefix, "SYN ")] : []),
     `${above}notrack`,
+    // A jump comes back, and what is ours is no less specific rule's.
+    ...(comesBack(m) ? ["accept"] : []),
   ]);
 }
 
@@ -206,19 +227,17 @@ function proxyChains(prefix: string, m: SynproxyRuleModel, fams: readonly Family
   ];
 }
 
+/** What a preview shows where only the server knows. */
+const NOT_LEARNED_YET = "synproxy (learned from the server on apply)";
+
+export const printOptions = ({ mss, wscale = 0, timestamp, sackPerm }: TcpOptions): string =>
+  printRule([{ is: "synproxy", mss, wscale, timestamp, sackPerm }]);
+
 /** Only an ACK can open a connection: a flood of SYNs does not fill the set. */
-function proxyRules(prefix: string, m: SynproxyRuleModel, fams: readonly Family[], options: TcpOptions): string[] {
-  const proxy = printRule([
-    {
-      is: "synproxy",
-      mss: options.mss,
-      wscale: options.wscale ?? 0,
-      timestamp: options.timestamp,
-      sackPerm: options.sackPerm,
-    },
-  ]);
+function proxyRules(prefix: string, m: SynproxyRuleModel, fams: readonly Family[], options: Options): string[] {
+  const proxy = options === "learn" ? NOT_LEARNED_YET : printOptions(options);
   const remembered = tellsBySeen(m)
-    ? fams.map((f) => `${ACK} update @${seenSet(prefix, f)} { ${IP[f]} saddr . tcp sport timeout 1s } ${proxy}`)
+    ? fams.map((f) => `${ACK} update @${seenSet(prefix, f)} { ${seenKey(f)} timeout 1s } ${proxy}`)
     : [];
   return [...remembered, proxy, "drop"];
 }
@@ -235,6 +254,10 @@ function ownChain(prefix: string, m: SynproxyRuleModel, fams: readonly Family[])
   ];
 }
 
+/** The proxy's own SYN has no interface, a SYN that goes past the proxy has. */
+const dnatChain = (prefix: string, m: SynproxyRuleModel): NftObject[] =>
+  passesBy(m) && comesBack(m) ? [printed(`${prefix}dnat`, [...notOurs(m), `goto ${prefix}own`])] : [];
+
 /** NAT to where it goes anyway: it ends NAT, so that the operator's own finds nothing left to do. */
 const escapes = (fams: readonly Family[]): string[] => fams.map((f) => `dnat ${IP[f]} to ${IP[f]} daddr`);
 
@@ -245,7 +268,11 @@ function finalRules({ action }: SynproxyRuleModel, fams: readonly Family[]): str
   if (action === "reject") return ["meta l4proto tcp reject with tcp reset"];
   if ("trap" in action) {
     const { set, timeout } = action.trap;
-    return fams.map((f) => `update @${trapSet(set, f)} { ${IP[f]} saddr timeout ${nftTime(timeout)} } drop`);
+    // A set that is full takes nobody up, and lets nobody through either.
+    return [
+      ...fams.map((f) => `update @${trapSet(set, f)} { ${IP[f]} saddr timeout ${nftTime(timeout)} } drop`),
+      "drop",
+    ];
   }
   if ("redirect" in action) return [`meta l4proto tcp dnat to :${action.redirect.toString()}`];
   const target = parseTarget(action.dnat.to);
@@ -313,7 +340,7 @@ function ownSets(prefix: string, m: SynproxyRuleModel, fams: readonly Family[]):
       ? [
           {
             ...addressSet(seenSet(prefix, f), f, ["dynamic", "timeout"], "timeout 1s"),
-            key: `type ipv${f.toString()}_addr . inet_service`,
+            key: `type ipv${f.toString()}_addr . inet_service . ipv${f.toString()}_addr . inet_service`,
           },
         ]
       : []),

@@ -48,6 +48,7 @@ export function decompile(prefix: string, nft: NftObjects, declared?: SynproxyRu
 
 /** What is no part of its own objects: the mark is everybody's, and how it is to go is nowhere. */
 const unseen = (declared: SynproxyRuleModel | undefined): Found => ({
+  ...(declared?.serverFirst === undefined ? {} : { serverFirst: declared.serverFirst }),
   ...(declared?.mark === undefined ? {} : { mark: declared.mark }),
   ...(declared?.onDelete === undefined ? {} : { onDelete: declared.onDelete }),
   ...(declared?.drainTimeout === undefined ? {} : { drainTimeout: declared.drainTimeout }),
@@ -159,7 +160,8 @@ function saidPorts(texts: readonly string[], declared: Match | undefined): Parti
   const left = without([{ from: 0n, to: 65535n }], (declared?.notPorts ?? []).map(range));
   if (declared?.ports === undefined && sameRanges(found, left))
     return declared?.notPorts === undefined ? {} : { notPorts: declared.notPorts };
-  const ports = canonical(found).map(({ from, to }) =>
+  // All but some: those are from 0, which no argument says.
+  const ports = canonical(without(found, [{ from: 0n, to: 0n }])).map(({ from, to }) =>
     from === to ? Number(from) : `${from.toString()}-${to.toString()}`,
   );
   return { ports };
@@ -187,7 +189,10 @@ function readOptions(rules: readonly Rule[]): TcpOptions | undefined {
 }
 
 function readPrerouting(prefix: string, rules: readonly Rule[], declared: SynproxyRuleModel | undefined): Found {
-  const limit = statement(rules.at(-1), "limit");
+  const limit = statement(
+    rules.find((rule) => statement(rule, "notrack")),
+    "limit",
+  );
   const denied = unique(
     rules.flatMap((rule) =>
       statement(rule, "drop") ? /^trap[46]-(.+)$/.exec(statement(rule, "lookup")?.set ?? "")?.[1] : [],
@@ -298,12 +303,12 @@ function readPer(keys: readonly string[], declared: Per | undefined): Per {
 function readAction(rules: readonly Rule[], declared: SynproxyRuleModel["action"]): SynproxyRuleModel["action"] {
   const last = rules.at(-1) ?? [];
   const text = printRule(last);
-  if (text === "drop" || text === "accept") return text;
-  if (text.endsWith("reject with tcp reset")) return "reject";
-  const trap = statement(last, "update");
+  const trap = statement(rules.at(-2), "update");
   const set = /^trap[46]-(.+)$/.exec(trap?.set ?? "")?.[1];
   const timeout = readTime(/ timeout ([0-9dhms]+)$/.exec(trap?.element ?? "")?.[1] ?? "");
-  if (set !== undefined && timeout !== undefined) return { trap: { set, timeout } };
+  if (text === "drop" && set !== undefined && timeout !== undefined) return { trap: { set, timeout } };
+  if (text === "drop" || text === "accept") return text;
+  if (text.endsWith("reject with tcp reset")) return "reject";
   const dnat = statement(last, "dnat");
   const redirect = /^:([0-9]+)$/.exec(dnat?.to ?? "")?.[1];
   // The same thing can be said in two ways.

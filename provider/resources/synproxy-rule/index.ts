@@ -1,6 +1,7 @@
 import { type ResourceType } from "../resource";
 import { compile, drain } from "./compile";
 import { decompile } from "./decompile";
+import { asks, taught } from "./learn";
 import { type SynproxyRuleArgs, type SynproxyRuleModel, synproxyRule } from "./model";
 
 export const SYNPROXY_RULE: ResourceType<SynproxyRuleModel, SynproxyRuleArgs> = {
@@ -10,5 +11,7 @@ export const SYNPROXY_RULE: ResourceType<SynproxyRuleModel, SynproxyRuleArgs> = 
   model: synproxyRule,
   compile,
   drain: (prefix, was, next) => (next === undefined ? drain(prefix, was) : undefined),
+  asks,
+  taught,
   decompile: (prefix, observed, declared) => decompile(prefix, observed.nft, declared),
 };

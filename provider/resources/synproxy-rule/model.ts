@@ -12,17 +12,12 @@ import {
   without,
 } from "../../addresses";
 import { TARGET, parseTarget, printTarget } from "../../kernel/nftables/nat";
-import {
-  type PortRange,
-  canonicalNames,
-  duration,
-  flag,
-  interfaceName,
-  portOrRange,
-  reason,
-  show,
-  wholeNumber,
-} from "../../values";
+import { canonicalNames, duration, flag, interfaceName, portOrRange, reason, show, wholeNumber } from "../../values";
+import { notLearned } from "./servers";
+
+const SPEAKS_FIRST =
+  "with serverFirst there is no timestamp: the server drops the proxy's first ACK for its timestamp echo, and its first " +
+  "words come a second late; leave timestamp out, or serverFirst if clients speak first";
 
 const NO_ECN =
   "SYNPROXY in nftables cannot offer ECN: nft has no word for it and the kernel refuses the flag (EOPNOTSUPP). " +
@@ -31,25 +26,34 @@ const NO_ECN =
 /** What Linux itself announces with its usual receive buffers, and FireHOL's default. */
 const DEFAULT_WSCALE = 7;
 
-const addresses = (what: string) =>
+type Joining = <R extends AddressRange | PlainRange>(ranges: readonly R[]) => R[];
+interface PlainRange {
+  readonly from: bigint;
+  readonly to: bigint;
+}
+
+/** Each list has its canonical form by itself: beside a value that is not known yet, it takes that. */
+const addresses = (what: string, join: Joining = canonical) =>
   z
     .array(z.string({ error: reason("an address is a string like 203.0.113.10") }), {
       error: reason(`${what} is a list of addresses, networks and ranges`),
     })
     .min(1, { error: () => `[]: an empty list would match nothing; leave ${what} out to match all` })
-    .transform((texts, ctx): AddressRange[] =>
-      texts.flatMap((text, i) => {
+    .transform((texts, ctx): string[] => {
+      const ranges = texts.flatMap((text, i) => {
         const range = parseAddresses(text);
         if (typeof range !== "string") return [range];
         ctx.addIssue({ code: "custom", path: [i], message: `${show(text)}: ${range}` });
         return [];
-      }),
-    );
+      });
+      return FAMILIES.flatMap((f) => join(ranges.filter((r) => r.family === f))).map(printAddresses);
+    });
 
-const ports = (what: string) =>
+const ports = (what: string, join: Joining = canonical) =>
   z
     .array(portOrRange, { error: reason(`${what} is a list of ports and ranges`) })
-    .min(1, { error: () => `[]: an empty list would match nothing; leave ${what} out to match all` });
+    .min(1, { error: () => `[]: an empty list would match nothing; leave ${what} out to match all` })
+    .transform((some) => join(some.map(({ from, to }) => ({ from: BigInt(from), to: BigInt(to) }))).map(printPort));
 
 const interfaces = (what: string) =>
   z
@@ -67,14 +71,14 @@ const match = z
        */
       destinations: addresses("destinations").optional(),
       /** All addresses but these; with `destinations`: these of them are left out. */
-      notDestinations: addresses("notDestinations").optional(),
+      notDestinations: addresses("notDestinations", joined).optional(),
       /**
        * TCP ports, 1 to 65535: numbers, or ranges such as `"8000-8080"`. Default: all. A single port of one rule goes
        * before a range of another that contains it.
        */
       ports: ports("ports").optional(),
       /** All ports but these; with `ports`: these of them are left out. */
-      notPorts: ports("notPorts").optional(),
+      notPorts: ports("notPorts", joined).optional(),
       /**
        * Interfaces on which clients arrive, at most 15 characters each. Default: all. A rule with interfaces goes before
        * one without.
@@ -85,11 +89,11 @@ const match = z
       /** Clients: addresses, networks and ranges. Default: all. A rule with sources goes before one without. */
       sources: addresses("sources").optional(),
       /** All clients but these; with `sources`: these of them are left out. */
-      notSources: addresses("notSources").optional(),
+      notSources: addresses("notSources", joined).optional(),
     },
     { error: reason("match says which connections are protected: { destinations, ports, interfaces, sources }") },
   )
-  .transform(({ interfaces: named, notInterfaces, ...m }, ctx) => {
+  .transform(({ interfaces: named, notInterfaces, ...m }, ctx): CanonicalMatch => {
     const empty = (what: string) => {
       ctx.addIssue({ code: "custom", message: `nothing is left to match: ${what} leaves none of them` });
     };
@@ -107,7 +111,7 @@ const match = z
   });
 
 /** One canonical form: each once, sorted, a negation only where nothing is named. */
-interface CanonicalMatch {
+export interface CanonicalMatch {
   destinations?: string[];
   notDestinations?: string[];
   ports?: (number | string)[];
@@ -122,10 +126,13 @@ type Empty = (what: string) => void;
 
 function addressLists(
   name: "destinations" | "sources",
-  some: readonly AddressRange[] | undefined,
-  not: readonly AddressRange[] | undefined,
+  texts: readonly string[] | undefined,
+  notTexts: readonly string[] | undefined,
   empty: Empty,
 ): Record<string, string[]> {
+  const [some, not] = [texts, notTexts].map((list) =>
+    list?.map(parseAddresses).filter((range) => typeof range !== "string"),
+  );
   const negated = name === "destinations" ? "notDestinations" : "notSources";
   const byFamily = <T>(make: (f: Family) => readonly T[]): T[] => FAMILIES.flatMap(make);
   const of = (list: readonly AddressRange[], f: Family) => list.filter((r) => r.family === f);
@@ -139,13 +146,16 @@ function addressLists(
   return { [name]: left.map(printAddresses) };
 }
 
-const asRange = (p: PortRange) => ({ from: BigInt(p.from), to: BigInt(p.to) });
+function asRange(port: number | string): PlainRange {
+  const [from = "", to = from] = port.toString().split("-");
+  return { from: BigInt(from), to: BigInt(to) };
+}
 const printPort = ({ from, to }: { from: bigint; to: bigint }): number | string =>
   from === to ? Number(from) : `${from.toString()}-${to.toString()}`;
 
 function portLists(
-  some: readonly PortRange[] | undefined,
-  not: readonly PortRange[] | undefined,
+  some: readonly (number | string)[] | undefined,
+  not: readonly (number | string)[] | undefined,
   empty: Empty,
 ): Record<string, (number | string)[]> {
   const gone = (not ?? []).map(asRange);
@@ -158,6 +168,8 @@ function portLists(
   if (left.length === 0 && some.length > 0) empty("notPorts");
   return { ports: left.map(printPort) };
 }
+
+const OPTIONS = 'options is an object such as { mss: 1460, timestamp: true, wscale: 7 }, or "learn"';
 
 const tcpOptions = z
   .strictObject(
@@ -185,7 +197,7 @@ const tcpOptions = z
       /** Not available: refused, with the reason. */
       ecn: z.undefined({ error: () => NO_ECN }).optional(),
     },
-    { error: reason("options is an object such as { mss: 1460, timestamp: true, wscale: 7 }") },
+    { error: reason(OPTIONS) },
   )
   .superRefine((o, ctx) => {
     const needs = (name: string) => `${name} needs timestamp: true, because a SYN cookie keeps it in the timestamp`;
@@ -197,10 +209,12 @@ const tcpOptions = z
   // nft cannot leave the scale out: without one it would announce 0, and uploads would crawl.
   .transform(({ mss, wscale = DEFAULT_WSCALE, timestamp, sackPerm }) =>
     timestamp ? { mss, wscale, timestamp, sackPerm } : { mss, timestamp, sackPerm },
-  );
+  )
+  .meta({ title: "SynproxyRuleTcpOptions", description: "TCP options of the handshake, as the proxy offers them." });
 
 /** The TCP options of a handshake, as the proxy offers them. */
 export type TcpOptions = z.output<typeof tcpOptions>;
+export type Options = TcpOptions | "learn";
 
 const UNITS = {
   s: "second",
@@ -226,11 +240,25 @@ const rateText = z.string({ error: reason(RATE) }).transform((text, ctx): string
 
 const burst = wholeNumber(1, 1_000_000, "burst");
 
+const SECONDS: Readonly<Record<string, number>> = { second: 1, minute: 60, hour: 3600, day: 86_400 };
+
+/** nft_limit.c counts a burst in nanoseconds of its rate, in 64 bits. */
+function checkBurst(r: { rate: string; burst: number }, ctx: z.RefinementCtx): void {
+  const seconds = (SECONDS[r.rate.split("/")[1] ?? ""] ?? 1) * (r.burst / parseInt(r.rate));
+  if (seconds * 1e9 >= 2 ** 64)
+    ctx.addIssue({
+      code: "custom",
+      path: ["burst"],
+      message: `${r.burst.toString()}: at this rate so many take more than 584 years, which the kernel does not count`,
+    });
+}
+
 /** So many packets may come at once: as many as come in one unit of time, at least nft's own 5. */
-const withBurst = (r: { rate: string; burst?: number | undefined }) => ({
-  rate: r.rate,
-  burst: r.burst ?? Math.min(1_000_000, Math.max(5, parseInt(r.rate))),
-});
+function withBurst(r: { rate: string; burst?: number | undefined }, ctx: z.RefinementCtx) {
+  const full = { rate: r.rate, burst: r.burst ?? Math.min(1_000_000, Math.max(5, parseInt(r.rate))) };
+  checkBurst(full, ctx);
+  return full;
+}
 
 const dnatTarget = z.string({ error: reason(TARGET) }).transform((text, ctx): string => {
   const target = parseTarget(text);
@@ -253,17 +281,19 @@ const rate = (what: string) =>
       ],
       { error: reason(`${what}: ${RATE}`) },
     )
-    .transform((given: { rate: string; burst?: number | undefined }) => withBurst(given));
+    .transform((given: { rate: string; burst?: number | undefined }, ctx) => withBurst(given, ctx));
 
 const per = z.union(
   [
     z.enum(["rule", "source"]),
-    z.strictObject({
-      /** Prefix length of the networks that are counted, IPv4: 1 to 32. Default 32. */
-      ipv4: wholeNumber(1, 32, "ipv4").default(32),
-      /** Prefix length of the networks that are counted, IPv6: 1 to 128. Default 64: a customer's network. */
-      ipv6: wholeNumber(1, 128, "ipv6").default(64),
-    }),
+    z
+      .strictObject({
+        /** Prefix length of the networks that are counted, IPv4: 1 to 32. Default 32. */
+        ipv4: wholeNumber(1, 32, "ipv4").default(32),
+        /** Prefix length of the networks that are counted, IPv6: 1 to 128. Default 64: a customer's network. */
+        ipv6: wholeNumber(1, 128, "ipv6").default(64),
+      })
+      .meta({ title: "SynproxyRuleNetworks" }),
   ],
   { error: reason('per is "rule", "source" or { ipv4: 24, ipv6: 64 }') },
 );
@@ -275,26 +305,35 @@ const logging = (what: string) =>
     .union(
       [
         z.literal(true),
-        z.strictObject({
-          /** What each line begins with, at most 100 characters. Default: the resource's name. */
-          prefix: z
-            .string({ error: reason("prefix is a text") })
-            .max(100, { error: reason("prefix has at most 100 characters") })
-            .regex(/^[^"\\\x00-\x1f\x7f]*$/, {
-              error: reason("prefix has no quotes, backslashes and control characters"),
-            })
-            .optional(),
-          /** At most so many lines; default `"10/second"`. */
-          rate: rateText.default("10/second"),
-          /** Lines at once above the rate, 1 to 1,000,000; default 5. */
-          burst: burst.default(5),
-          /** The syslog level; default `"info"`. */
-          level: z.enum(LEVELS, { error: reason(`level is one of ${LEVELS.join(", ")}`) }).default("info"),
-        }),
+        z
+          .strictObject({
+            /** What each line begins with, at most 100 bytes. Default: the resource's name. */
+            prefix: z
+              .string({ error: reason("prefix is a text") })
+              .regex(/^[^"\\$\x00-\x1f\x7f]*$/, {
+                error: reason("prefix has no quotes, backslashes, dollars and control characters"),
+              })
+              // The kernel takes 127 bytes (NF_LOG_PREFIXLEN), of which the steps' own words need some.
+              .refine((text) => Buffer.byteLength(text) <= 100, {
+                error: reason("prefix has at most 100 bytes"),
+              })
+              .optional(),
+            /** At most so many lines; default `"10/second"`. */
+            rate: rateText.default("10/second"),
+            /** Lines at once above the rate, 1 to 1,000,000; default 5. */
+            burst: burst.default(5),
+            /** The syslog level; default `"info"`. */
+            level: z.enum(LEVELS, { error: reason(`level is one of ${LEVELS.join(", ")}`) }).default("info"),
+          })
+          .meta({ title: `SynproxyRule${what.charAt(0).toUpperCase()}${what.slice(1)}Lines` }),
       ],
       { error: reason(`${what} is true, or an object such as { prefix: "web ", rate: "10/second" }`) },
     )
-    .transform((given) => (given === true ? { rate: "10/second", burst: 5, level: "info" as const } : given));
+    .transform((given, ctx) => {
+      if (given === true) return { rate: "10/second", burst: 5, level: "info" as const };
+      checkBurst(given, ctx);
+      return given;
+    });
 
 /** Of a name that people choose, on the host. */
 const name = (what: string) =>
@@ -305,38 +344,46 @@ const name = (what: string) =>
 const action = z.union(
   [
     z.enum(["accept", "drop", "reject"]),
-    z.strictObject({
-      /** Another port of the balancer, 1 to 65535, on the same address. */
-      redirect: wholeNumber(1, 65535, "redirect"),
-    }),
-    z.strictObject({
-      dnat: z.strictObject(
-        {
-          /**
-           * Where to: `"10.1.1.1"`, `"10.1.1.1-10.1.1.10"`, with a port or ports behind a colon (`"10.1.1.1:8080"`,
-           * `"10.1.1.1-10.1.1.10:8080-8090"`, `"[2001:db8::1]:8080"`), or `":8080"` for another port alone.
-           */
-          to: dnatTarget,
-          /**
-           * The same client gets the same server, whichever of the rule's addresses it asks for; default false. Without
-           * it a client keeps its server as long as it asks for one address.
-           */
-          persistent: flag("persistent").default(false),
-        },
-        { error: reason('dnat is an object such as { to: "10.1.1.1-10.1.1.10" }') },
-      ),
-    }),
-    z.strictObject({
-      trap: z.strictObject(
-        {
-          /** The set of sources that the client's address is put into: rules with the same name share it. */
-          set: name("set"),
-          /** How long it stays after it was last seen: seconds (1 to 2147483), or a text such as `"1h"`. */
-          timeout: duration(1, 2_147_483),
-        },
-        { error: reason('trap is an object such as { set: "scanners", timeout: "1h" }') },
-      ),
-    }),
+    z
+      .strictObject({
+        /** Another port of the balancer, 1 to 65535, on the same address. */
+        redirect: wholeNumber(1, 65535, "redirect"),
+      })
+      .meta({ title: "SynproxyRuleRedirect" }),
+    z
+      .strictObject({
+        /** Other servers, or another port. */
+        dnat: z.strictObject(
+          {
+            /**
+             * Where to: `"10.1.1.1"`, `"10.1.1.1-10.1.1.10"`, with a port or ports behind a colon (`"10.1.1.1:8080"`,
+             * `"10.1.1.1-10.1.1.10:8080-8090"`, `"[2001:db8::1]:8080"`), or `":8080"` for another port alone.
+             */
+            to: dnatTarget,
+            /**
+             * The same client gets the same server, whichever of the rule's addresses it asks for; default false. Without
+             * it a client keeps its server as long as it asks for one address.
+             */
+            persistent: flag("persistent").default(false),
+          },
+          { error: reason('dnat is an object such as { to: "10.1.1.1-10.1.1.10" }') },
+        ),
+      })
+      .meta({ title: "SynproxyRuleDnat" }),
+    z
+      .strictObject({
+        /** Nobody: the client's address goes into a set, for a time. */
+        trap: z.strictObject(
+          {
+            /** The set of sources that the client's address is put into: rules with the same name share it. */
+            set: name("set"),
+            /** How long it stays after it was last seen: seconds (1 to 2147483), or a text such as `"1h"`. */
+            timeout: duration(1, 2_147_483),
+          },
+          { error: reason('trap is an object such as { set: "scanners", timeout: "1h" }') },
+        ),
+      })
+      .meta({ title: "SynproxyRuleTrap" }),
   ],
   {
     error: reason(
@@ -379,8 +426,16 @@ export const synproxyRule = z
        * goes into a set, for a time.
        */
       action: action.optional(),
-      /** TCP options of the handshake. Default: mss 1460 and nothing else. */
-      options: tcpOptions.prefault({}),
+      /**
+       * TCP options of the handshake. Default: mss 1460 and nothing else. `"learn"`: those that the server itself
+       * announces; it is asked when the rule is applied, and a drift run asks again.
+       */
+      options: z.union([z.literal("learn"), tcpOptions], { error: reason(OPTIONS) }).prefault({}),
+      /**
+       * The server speaks first (SSH, SMTP, FTP, MySQL): `timestamp` would hold its first words back for a second, so
+       * that it is refused, and not learned. Default false.
+       */
+      serverFirst: flag("serverFirst").optional(),
       /** Other TCP options, by name, for `sourceProfiles`. */
       profiles: z
         .record(profileName, tcpOptions, { error: reason("profiles has TCP options by name") })
@@ -391,9 +446,17 @@ export const synproxyRule = z
         .record(z.string(), profileName, {
           error: reason('sourceProfiles is an object such as { "192.168.1.0/24": "lan" }'),
         })
-        .transform((named) =>
-          sorted(Object.fromEntries(Object.entries(named).map(([n, p]) => [canonicalNetwork(n), p]))),
-        )
+        .transform((named, ctx) => {
+          const networks = Object.entries(named).map(([n, p]) => [canonicalNetwork(n), p] as const);
+          for (const [i, [network]] of networks.entries())
+            if (networks.slice(0, i).some(([other]) => other === network))
+              ctx.addIssue({
+                code: "custom",
+                message: `${show(network)}: this network is there twice`,
+                params: { shown: show(network) },
+              });
+          return sorted(Object.fromEntries(networks));
+        })
         .optional(),
       /**
        * Protect only while more SYNs than this arrive: `"2000/second"`. Below, connections go their usual way; the server
@@ -445,10 +508,12 @@ export const synproxyRule = z
           ],
           { error: reason(`rateLimit: ${RATE}`) },
         )
-        .transform((given: { rate: string; burst?: number | undefined; per?: z.output<typeof per> | undefined }) => ({
-          ...withBurst(given),
-          per: given.per ?? ("rule" as const),
-        }))
+        .transform(
+          (given: { rate: string; burst?: number | undefined; per?: z.output<typeof per> | undefined }, ctx) => ({
+            ...withBurst(given, ctx),
+            per: given.per ?? ("rule" as const),
+          }),
+        )
         .optional(),
       /**
        * The bit of the packet mark by which the proxy's own SYN is known on the host, so that its NAT meets nothing else:
@@ -474,7 +539,10 @@ export const synproxyRule = z
     { error: reason('a SynproxyRule is an object such as { chain: "input", match: { destinations, ports } }') },
   )
   .superRefine((rule, ctx) => {
-    for (const { path, message } of impossible(rule)) ctx.addIssue({ code: "custom", path, message });
+    for (const { path, value, why, detail } of impossible(rule)) {
+      const message = `${show(value)}: ${why}`;
+      ctx.addIssue({ code: "custom", path, message, params: { shown: show(value), detail } });
+    }
   });
 
 /** What a program writes. */
@@ -484,7 +552,11 @@ export type SynproxyRuleModel = z.output<typeof synproxyRule>;
 
 interface Problem {
   readonly path: (string | number)[];
-  readonly message: string;
+  /** In its canonical form, which may be another than was given. */
+  readonly value: unknown;
+  readonly why: string;
+  /** Of other values. */
+  readonly detail?: string;
 }
 
 const familiesOf = (texts: readonly string[] | undefined): Family[] | undefined =>
@@ -500,83 +572,117 @@ export function families({
     const found = familiesOf(list);
     return found ? [found] : [];
   });
-  const target =
-    typeof then === "object" && "dnat" in then
-      ? familiesOf([then.dnat.to].filter((t) => !t.startsWith(":")))
-      : undefined;
-  const said = [...named, ...(target && target.length > 0 ? [target] : [])];
+  const target = typeof then === "object" && "dnat" in then ? targetFamily(then.dnat.to) : undefined;
+  const said = [...named, ...(target === undefined ? [] : [[target]])];
   const allowed: readonly Family[] = family === "ipv4" ? [4] : family === "ipv6" ? [6] : FAMILIES;
   return allowed.filter((f) => said.every((some) => some.includes(f)));
 }
 
+/** Of the addresses that DNAT leads to; undefined where it changes the port alone. */
+function targetFamily(to: string): Family | undefined {
+  const target = parseTarget(to);
+  return typeof target === "string" ? undefined : target.addresses?.family;
+}
+
 function impossible(rule: SynproxyRuleModel): Problem[] {
-  const { chain, match: m, action: then, family } = rule;
-  const fams = families(rule);
-  const problems: Problem[] = [];
-  const problem = (path: (string | number)[], message: string) => problems.push({ path, message });
-  const other = (f: Family) => (f === 4 ? "IPv6" : "IPv4");
-  for (const list of ["destinations", "notDestinations", "sources", "notSources"] as const)
-    for (const text of m[list] ?? []) {
-      const f: Family = text.includes(":") ? 6 : 4;
-      if (!fams.includes(f))
-        problem(
-          ["match", list],
-          `${show(text)}: this rule is for ${fams.length === 0 ? "no protocol at all" : other(f)}: give what it is combined with for ${f === 4 ? "IPv4" : "IPv6"} as well, or leave it out`,
-        );
-    }
-  if (fams.length === 0 && problems.length === 0)
-    problem(["family"], `${show(family)}: no address of the rule is of this family, so it would match nothing`);
-  if (typeof then === "object" && "redirect" in then && chain === "forward")
+  const { match: m, action: then, family, protectAbove: above } = rule;
+  const problems = [...impossibleFamilies(rule)];
+  const problem = (path: (string | number)[], value: unknown, why: string) => problems.push({ path, value, why });
+  if (typeof then === "object" && "redirect" in then && rule.chain === "forward")
     problem(
       ["action", "redirect"],
-      `${then.redirect.toString()}: redirect leads to a port of the balancer itself, which chain "forward" is not about; use chain "input", or dnat`,
+      then.redirect,
+      'redirect leads to a port of the balancer itself, which chain "forward" is not about; use chain "input", or dnat',
     );
   if (typeof then === "object" && "dnat" in then) {
-    const target = familiesOf([then.dnat.to].filter((t) => !t.startsWith(":"))) ?? [];
-    const wrong = target.find((f) => !fams.includes(f));
-    if (wrong !== undefined || (target.length > 0 && fams.length > target.length))
+    const fams = families({ match: m, family, action: undefined });
+    const target = targetFamily(then.dnat.to);
+    const named = [m.destinations, m.notDestinations, m.sources, m.notSources].some((list) => list !== undefined);
+    if (target !== undefined && fams.length > 0 && (!fams.includes(target) || (named && fams.length > 1)))
       problem(
         ["action", "dnat", "to"],
-        `${show(then.dnat.to)}: a connection cannot change from one protocol to the other; the rule's addresses are of another family`,
+        then.dnat.to,
+        "a connection cannot change from one protocol to the other; the rule's addresses are of another family",
       );
-    if (then.dnat.persistent && then.dnat.to.startsWith(":"))
-      problem(["action", "dnat", "persistent"], "true: there is but one server, as only the port changes");
+    if (then.dnat.persistent && target === undefined)
+      problem(["action", "dnat", "persistent"], true, "there is but one server, as only the port changes");
   }
   const screens = then === "drop" || then === "reject" || (typeof then === "object" && "trap" in then);
-  if (screens && rule.protectAbove)
+  if (above && screens)
+    problem(["protectAbove"], above.rate, "below the rate connections would go past this rule's action; leave it out");
+  if (above && (rule.connectionLimit ?? rule.rateLimit ?? rule.log))
     problem(
       ["protectAbove"],
-      `${show(rule.protectAbove.rate)}: below the rate connections would go past this rule's action; leave it out`,
+      above.rate,
+      "below the rate connections would go past connectionLimit, rateLimit and log, which are for connections that the proxy opens; leave it or those out",
     );
-  if (rule.protectAbove && (rule.connectionLimit ?? rule.rateLimit ?? rule.log))
-    problem(
-      ["protectAbove"],
-      `${show(rule.protectAbove.rate)}: below the rate connections would go past connectionLimit, rateLimit and log, which are for connections that the proxy opens; leave it or those out`,
-    );
-  for (const [network, profile] of Object.entries(rule.sourceProfiles ?? {})) {
-    const range = parseAddresses(network);
-    if (typeof range === "string") problem(["sourceProfiles", network], `${show(network)}: ${range}`);
-    else if (!fams.includes(range.family))
-      problem(["sourceProfiles", network], `${show(network)}: this rule is for ${other(range.family)}`);
-    if (rule.profiles?.[profile] === undefined)
-      problem(
-        ["sourceProfiles", network],
-        `${show(profile)}: there is no profile of this name; profiles has ${Object.keys(rule.profiles ?? {}).join(", ") || "none"}`,
-      );
-  }
-  for (const unused of Object.keys(rule.profiles ?? {}).filter(
-    (p) => !Object.values(rule.sourceProfiles ?? {}).includes(p),
-  ))
-    problem(["profiles", unused], "no entry of sourceProfiles uses this profile");
-  const networks = Object.keys(rule.sourceProfiles ?? {}).map((n) => [n, parseAddresses(n)] as const);
-  for (const [i, [text, a]] of networks.entries())
-    for (const [earlier, b] of networks.slice(0, i))
-      if (typeof a !== "string" && typeof b !== "string" && a.family === b.family && a.from <= b.to && b.from <= a.to)
-        problem(
-          ["sourceProfiles", text],
-          `${show(text)}: overlaps ${show(earlier)}, so it is not clear which profile a client gets`,
-        );
   if (rule.drainTimeout !== undefined && rule.onDelete !== "drain")
-    problem(["drainTimeout"], `${rule.drainTimeout.toString()}: needs onDelete: "drain"`);
-  return problems;
+    problem(["drainTimeout"], rule.drainTimeout, 'needs onDelete: "drain"');
+  return [...problems, ...impossibleProfiles(rule), ...impossibleOptions(rule)];
+}
+
+function impossibleOptions(rule: SynproxyRuleModel): Problem[] {
+  const { options, profiles, serverFirst } = rule;
+  const untold = options === "learn" ? notLearned(rule, families(rule)) : undefined;
+  const all: [(string | number)[], Options][] = [
+    [["options"], options],
+    ...Object.entries(profiles ?? {}).map(([name, some]): [string[], Options] => [["profiles", name], some]),
+  ];
+  const timed = all.filter(([, some]) => serverFirst && some !== "learn" && some.timestamp);
+  return [
+    ...(untold === undefined ? [] : [{ path: ["options"], value: options, why: untold }]),
+    ...timed.map(([path]) => ({ path: [...path, "timestamp"], value: true, why: SPEAKS_FIRST })),
+  ];
+}
+
+const familyName = (f: Family): string => (f === 4 ? "IPv4" : "IPv6");
+
+function impossibleFamilies({ match: m, family }: SynproxyRuleModel): Problem[] {
+  const fams = families({ match: m, family, action: undefined });
+  const problems = (["destinations", "notDestinations", "sources", "notSources"] as const).flatMap((list) =>
+    (m[list] ?? []).flatMap((text): Problem[] => {
+      const f: Family = text.includes(":") ? 6 : 4;
+      if (fams.includes(f)) return [];
+      const [only] = fams;
+      const why = `this rule is for ${only === undefined ? "no protocol at all" : familyName(only)}: give what it is combined with for ${familyName(f)} as well, or leave it out`;
+      return [{ path: ["match", list], value: text, why }];
+    }),
+  );
+  // An empty list has been told already.
+  if (fams.length > 0 || problems.length > 0 || Object.values(m).some((list: readonly unknown[]) => list.length === 0))
+    return problems;
+  return [
+    { path: ["family"], value: family, why: "no address of the rule is of this family, so it would match nothing" },
+  ];
+}
+
+/** Networks are the names of the map: these stand in the value, which a secret hides, and not in the path. */
+function impossibleProfiles(rule: SynproxyRuleModel): Problem[] {
+  const { profiles = {}, sourceProfiles = {} } = rule;
+  const fams = families(rule);
+  const path = ["sourceProfiles"];
+  const networks = Object.keys(sourceProfiles).map((n) => [n, parseAddresses(n)] as const);
+  const ofEach = networks.flatMap(([value, a], i): Problem[] => {
+    if (typeof a === "string") return [{ path, value, why: a }];
+    if (!fams.includes(a.family)) return [{ path, value, why: `this rule is not for ${familyName(a.family)}` }];
+    return networks
+      .slice(0, i)
+      .filter(([, b]) => typeof b !== "string" && a.family === b.family && a.from <= b.to && b.from <= a.to)
+      .map(([earlier]) => ({
+        path,
+        value,
+        why: "overlaps another network, so it is not clear which profile a client gets",
+        detail: earlier,
+      }));
+  });
+  const unknown = Object.values(sourceProfiles)
+    .filter((profile) => !Object.hasOwn(profiles, profile))
+    .map((value): Problem => {
+      const detail = `there are: ${Object.keys(profiles).join(", ") || "none"}`;
+      return { path, value, why: "profiles has none of this name", detail };
+    });
+  const unused = Object.keys(profiles)
+    .filter((profile) => !Object.values(sourceProfiles).includes(profile))
+    .map((value): Problem => ({ path: ["profiles"], value, why: "no entry of sourceProfiles uses this profile" }));
+  return [...ofEach, ...unknown, ...unused];
 }

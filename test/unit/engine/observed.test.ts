@@ -52,6 +52,11 @@ describe("what differs is shown as the host has it", () => {
       { "element ports { 192.0.2.9 . 80 }": "goto demo/acme/prod/web/in" },
     ],
     ["a changed layout", chain("input", ["accept"]), { "table inet lbshield": "layout demo; chain input is: accept" }],
+    [
+      "a part of the layout that nobody needs",
+      chain("other", ["accept"]),
+      { "table inet lbshield": "layout demo; chain other is not ours" },
+    ],
     ["a stranger", chain("x", ["accept"]), { "table inet lbshield": "layout demo; chain x is not ours" }],
     [
       "a stranger's element",
@@ -69,6 +74,11 @@ describe("what differs is shown as the host has it", () => {
   test("but not a value that serves as well", () => {
     expect(lines(withValue(host, "net.a", "12")).sysctl).toEqual({ "net.a": "11" });
   });
+});
+
+test("what somebody's objects stand on whose record is lost is no stranger", () => {
+  const lost = withObjects(host, chain("other", ["accept"]), chain("demo/acme/prod/lost/in", ["drop"]));
+  expect(lines(lost)).toEqual(desiredLines(web));
 });
 
 test("what another resource has, or has lost, is no line of this one", () => {

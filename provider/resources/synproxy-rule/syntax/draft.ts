@@ -4,7 +4,7 @@ import { type z } from "zod";
 import { type SynproxyRuleArgs, synproxyRule } from "../model";
 import { type Span, Trouble, type Word } from "./text";
 
-type Options = NonNullable<SynproxyRuleArgs["options"]>;
+type Options = Exclude<NonNullable<SynproxyRuleArgs["options"]>, "learn">;
 
 /** The model refuses `ecn`, and says why. */
 export type DraftOptions = { -readonly [K in keyof Omit<Options, "ecn">]: Options[K] } & { ecn?: true };
@@ -57,7 +57,10 @@ export function judged(draft: Draft): SynproxyRuleArgs {
 export function troubleOf(error: z.ZodError, origins: ReadonlyMap<string, Span>, otherwise: Span): Trouble {
   const found = error.issues
     .map((issue) => within(issue))
-    .map(({ path, message }) => new Trouble(originOf(path, origins) ?? otherwise, message));
+    .map(({ path, message }) => {
+      const at = originOf(path, origins) ?? originNamed(message, origins) ?? otherwise;
+      return new Trouble(at, message);
+    });
   return found.toSorted((a, b) => a.at.from - b.at.from)[0] ?? new Trouble(otherwise, error.message);
 }
 
@@ -70,6 +73,12 @@ function within(issue: z.core.$ZodIssue): { path: PropertyKey[]; message: string
   if (meant === undefined) return issue;
   const inner = within(meant);
   return { path: [...issue.path, ...inner.path], message: inner.message };
+}
+
+/** Of the list that a message about several of them names: `notPorts leaves none of them`. */
+function originNamed(message: string, origins: ReadonlyMap<string, Span>): Span | undefined {
+  const names = message.split(/\W+/);
+  return [...origins].find(([path]) => names.some((name) => path === `match.${name}`))?.[1];
 }
 
 /** Of a path or of what it is within. */

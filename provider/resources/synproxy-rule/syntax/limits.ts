@@ -123,8 +123,11 @@ function readHashlimit(draft: Draft, keyword: Word, words: Words): void {
   const { rate, burst, mode, srcmask } = hashlimitParts(words);
   if (rate === undefined)
     return fail(keyword, "hashlimit is written: hashlimit NAME upto RATE [burst NUMBER] [mode srcip] [srcmask PREFIX]");
-  const per = perMode(draft, mode, srcmask, keyword);
-  draft.args.rateLimit = { rate: rateOf(rate), burst: burst ? numberOf(burst, "a burst") : 5, per };
+  draft.args.rateLimit = {
+    rate: rateOf(rate),
+    burst: burst ? numberOf(burst, "a burst") : 5,
+    per: perMode(draft, mode, srcmask, keyword),
+  };
   placeRate(draft, keyword, rate, burst ?? keyword);
   if (srcmask) draft.origins.set("rateLimit.per", srcmask);
   note(

@@ -1,6 +1,7 @@
 /** TCP options as ALOHA and SYNPROXY's own options write them. */
 import { type Draft, judged, note, once } from "./draft";
-import { type Word, type Words, fail } from "./text";
+import { Trouble, type Word, Words, fail, items } from "./text";
+import { type Variables } from "./variables";
 
 /** `7`, where it stands for a number. */
 export function numberOf(word: Word, what: string): number {
@@ -58,4 +59,21 @@ function leftOut(draft: Draft, name: string, written: string): void {
     at,
     `${written} is left out: without timestamp the kernel does not announce it; add timestamp to have it`,
   );
+}
+
+/** `--sack-perm --timestamp --wscale 7 --mss 1460`, with dashes or without. */
+export function readSynproxyOptions(draft: Draft, variables: Variables): void {
+  const value = variables.wordOf("FIREHOL_SYNPROXY_OPTIONS", draft.at);
+  const words = new Words(items(value));
+  if (words.peek() === undefined) throw new Trouble(value, "FIREHOL_SYNPROXY_OPTIONS is empty; FireHOL refuses that");
+  const seen = new Set<string>();
+  for (let word = words.take(); word; word = words.take())
+    if (!readTcpOption(draft, word.text.replace(/^--/, ""), word, words, seen))
+      fail(word, "is no option of SYNPROXY: --sack-perm, --timestamp, --wscale N, --mss N");
+  settleTcpOptions(draft);
+  const { options } = draft.args;
+  if (options?.mss === undefined)
+    note(draft, value, "mss 1460 is announced; FireHOL would announce none, and clients would send small segments");
+  if (options?.timestamp === true && options.wscale === undefined)
+    note(draft, value, "wscale 7 is announced: nft cannot leave it out");
 }

@@ -20,7 +20,7 @@ import {
 
 const FLAGS: TcpFlag[] = ["fin", "syn", "rst", "psh", "ack", "urg", "ecn", "cwr"];
 const STATES: CtState[] = ["invalid", "established", "related", "new", "untracked"];
-const FIELDS: Field[] = ["iifname", "ip daddr", "ip saddr", "tcp dport", "tcp sport"];
+const FIELDS: Field[] = ["iifname", "ip daddr", "ip saddr", "ip6 daddr", "ip6 saddr", "tcp dport", "tcp sport"];
 
 /** Names as ours are, and as awkward as nft allows: with dots, slashes and words of its own grammar. */
 const name = fc.constantFrom("input4", "a", "_x", "synproxy/acme/prod/web/input", "x.y-z_1", "drop", "vmap/accept");
@@ -28,18 +28,35 @@ const key = fc.uniqueArray(fc.constantFrom(...FIELDS), { minLength: 1, maxLength
 
 /** What this program does not write. Nothing in front of it may read as a statement that it does. */
 export const foreignText = fc.constantFrom(
-  'log prefix "hello, world"',
+  'log prefix "hello, world" group 5',
+  "log flags all",
   "ip saddr 192.0.2.0/24 tcp dport { 80, 443 } counter packets 7 bytes 9 accept",
-  'counter accept comment "jump drop; synproxy mss 1"',
+  'meta nfproto ipv4 accept comment "jump drop; synproxy mss 1"',
   "synproxy",
   'synproxy name "sp"',
   "tcp flags == syn accept",
   "tcp flags ! syn accept",
   "ct state vmap { invalid : drop, new : accept }",
-  "limit rate 10/second drop",
+  "limit rate 10 mbytes/second drop",
+  "ct count 5 drop",
+  'iifname != "eth0" drop',
+  "meta mark 0x00000001 drop",
+  "add @s { ip saddr . { tcp dport } }",
+  "dnat ip to ip daddr",
+  "snat ip to 10.0.0.1",
+  "reject with tcp reset",
   "acceptable",
   "ct state newer",
 );
+
+const limit = {
+  over: fc.boolean(),
+  rate: fc
+    .tuple(fc.integer({ min: 1, max: 9999 }), fc.constantFrom("second", "day"))
+    .map(([n, of]) => `${n.toString()}/${of}`),
+  burst: fc.integer({ min: 1, max: 99 }),
+};
+const interfaces = fc.uniqueArray(fc.constantFrom("eth0", "a,b", "bond0.100", "if@1", "drop"), { minLength: 1 });
 
 export const statement: fc.Arbitrary<Statement> = fc.oneof(
   fc.record({
@@ -59,6 +76,32 @@ export const statement: fc.Arbitrary<Statement> = fc.oneof(
     wscale: fc.nat(14),
     timestamp: fc.boolean(),
     sackPerm: fc.boolean(),
+  }),
+  fc.record({ is: fc.constant("interfaces" as const), names: interfaces.map((names) => names.toSorted()) }),
+  fc.record({ is: fc.constant("marked" as const), mask: fc.nat(31).map((bit) => 2 ** bit) }),
+  fc.record({
+    is: fc.constantFrom("add" as const, "update" as const),
+    set: name,
+    element: fc.constantFrom(
+      "ip saddr timeout 1h30m",
+      "ip6 saddr . tcp sport . ip6 daddr . tcp dport timeout 1s",
+      "ip saddr & 255.255.255.0 ct count over 5",
+      "ip6 saddr & ffff:ffff:ffff:ffff:: limit rate over 5/second burst 7 packets",
+    ),
+  }),
+  fc.record({ is: fc.constant("limit" as const), ...limit }),
+  fc.record({ is: fc.constant("connections" as const), over: fc.nat() }),
+  fc.record({
+    is: fc.constant("log" as const),
+    prefix: fc.constantFrom("", "web ", "a: b, { } ; drop "),
+    level: fc.constantFrom("warn", "info"),
+  }),
+  fc.constant({ is: "counter" as const }),
+  fc.record({
+    is: fc.constant("dnat" as const),
+    family: fc.constantFrom("ip" as const, "ip6" as const, undefined),
+    to: fc.constantFrom(":80", "10.0.0.1", "10.0.0.1-10.0.0.9:80-90", "10.0.0.0/24", "[2001:db8::1]:80", "2001:db8::1"),
+    persistent: fc.boolean(),
   }),
   fc.record({ is: fc.constantFrom("accept" as const, "drop" as const, "return" as const, "notrack" as const) }),
 );

@@ -191,7 +191,7 @@ describe("elements", () => {
   });
 });
 
-test("what else a set has is no part of it", () => {
+test("of a set, its size and timeout are part of it; what packets put there and what it counts are not", () => {
   expect(
     read(
       table(`  set a {
@@ -200,6 +200,7 @@ test("what else a set has is no part of it", () => {
     flags dynamic,timeout
     timeout 1h
     comment "type set"
+    elements = { 10.0.0.1 timeout 1h expires 59m59s }
   }
 
   set b {
@@ -209,7 +210,7 @@ test("what else a set has is no part of it", () => {
   }`),
     ),
   ).toEqual({
-    "set a": "type ipv4_addr; flags dynamic,timeout",
+    "set a": "type ipv4_addr; size 100; timeout 1h; flags dynamic,timeout",
     "set b": "typeof ip saddr . tcp dport",
     "element b { 10.0.0.1 . 80 }": "",
   });
@@ -259,7 +260,7 @@ test("what we do not know is kept word for word, and is nobody's chain, set or m
     "ct helper sip": 'type "sip" protocol udp; l3proto ip',
     "ct timeout ctt": "protocol tcp; l3proto ip; policy = { established : 120, close : 20 }",
     "chain x/y": [
-      'tcp flags & (fin|syn|rst|ack) == syn ct state invalid,new counter packets 0 bytes 0 accept comment "one : two"',
+      'tcp flags & (fin|syn|rst|ack) == syn ct state invalid,new counter accept comment "one : two"',
       "ct state invalid,new accept",
       "tcp dport { 80, 443, 1000-2000 } accept",
       'synproxy name "sp"',

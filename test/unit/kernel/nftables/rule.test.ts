@@ -45,6 +45,22 @@ describe("what different releases of nft list is one rule", () => {
       `${SYN_ACK} tcp window 0 ip saddr @protected4 notrack`,
       "tcp flags syn,ack / fin,syn,rst,ack tcp window 0 ip saddr @protected4 notrack",
     ],
+    ["meta mark & 0x10000000 != 0x00000000", "meta mark & 0x10000000 != 0"],
+    ["meta mark & 0x10000000 != 0x00000000", "meta mark & 0x10000000 != 0x0"],
+    // What is the default is left out by some.
+    ["limit rate 10/second burst 5 packets", "limit rate 10/second"],
+    ["limit rate over 10/second burst 5 packets", "limit rate over 10/second"],
+    ["limit rate over 10/second burst 50 packets", "limit rate over 10/second burst 50 packets"],
+    ['log prefix "web " level warn', 'log prefix "web "'],
+    ["counter", "counter packets 17 bytes 4711"],
+    [
+      "update @r { ip saddr limit rate over 10/second burst 5 packets } drop",
+      "update @r { ip saddr limit rate over 10/second } drop",
+    ],
+    ["meta l4proto tcp dnat ip to 10.1.1.0-10.1.1.255:80", "meta l4proto tcp dnat ip to 10.1.1.0/24:80"],
+    ["meta l4proto tcp dnat ip6 to [2001:db8::]-[2001:db8::3]:80", "meta l4proto tcp dnat ip6 to [2001:db8::/126]:80"],
+    ["dnat ip to 10.1.1.0/24 persistent", "dnat ip to 10.1.1.0-10.1.1.255 persistent"],
+    ['iifname { "eth0", "eth1" } return', 'iifname { "eth1", "eth0" } return'],
   ])("%s  =  %s", (ours, listed) => {
     expect(printRule(parseRule(listed))).toBe(ours);
     expect(printRule(parseRule(ours))).toBe(ours);
@@ -66,6 +82,38 @@ test.each<[string, Rule]>([
     [{ is: "vmap", key: ["iifname", "ip daddr", "tcp dport"], map: "input4-if" }],
   ],
   ["ip saddr @protected4 drop", [{ is: "lookup", key: ["ip saddr"], set: "protected4" }, { is: "drop" }]],
+  [
+    "ip6 saddr . ip6 daddr . tcp dport vmap @own6-src",
+    [{ is: "vmap", key: ["ip6 saddr", "ip6 daddr", "tcp dport"], map: "own6-src" }],
+  ],
+  ['iifname "eth0" return', [{ is: "interfaces", names: ["eth0"] }, { is: "return" }]],
+  ['iifname { "a,b", "eth0" } return', [{ is: "interfaces", names: ["a,b", "eth0"] }, { is: "return" }]],
+  ["meta mark & 0x80000000 != 0x00000000", [{ is: "marked", mask: 0x8000_0000 }]],
+  [
+    "update @trap4-a { ip saddr timeout 1h30m } drop",
+    [{ is: "update", set: "trap4-a", element: "ip saddr timeout 1h30m" }, { is: "drop" }],
+  ],
+  [
+    "add @count4 { ip saddr & 255.255.255.0 ct count over 5 } drop",
+    [{ is: "add", set: "count4", element: "ip saddr & 255.255.255.0 ct count over 5" }, { is: "drop" }],
+  ],
+  [
+    "limit rate over 9/minute burst 7 packets drop",
+    [{ is: "limit", over: true, rate: "9/minute", burst: 7 }, { is: "drop" }],
+  ],
+  ["ct count over 5 drop", [{ is: "connections", over: 5 }, { is: "drop" }]],
+  ['log prefix "a; drop " level info', [{ is: "log", prefix: "a; drop ", level: "info" }]],
+  [
+    "meta l4proto tcp dnat to :8080",
+    [
+      { is: "l4proto", protocol: "tcp" },
+      { is: "dnat", family: undefined, to: ":8080", persistent: false },
+    ],
+  ],
+  [
+    "dnat ip6 to [2001:db8::1]-[2001:db8::9]:80 persistent",
+    [{ is: "dnat", family: "ip6", to: "[2001:db8::1]-[2001:db8::9]:80", persistent: true }],
+  ],
   ["goto synproxy/acme/prod/web/input", [{ is: "goto", chain: "synproxy/acme/prod/web/input" }]],
 ])("%s is understood", (line, statements) => {
   expect(parseRule(line)).toEqual(statements);
@@ -98,13 +146,26 @@ describe("what is not ours is kept word for word", () => {
     "notracking",
     "synproxy wscale 7",
     "synproxy mss 1460 ecn",
+    'iifname "eth*" drop extra',
+    'iifname != "eth0"',
+    "meta mark & 0x10000000 == 0x10000000",
+    "meta mark set meta mark | 0x10000000",
+    "limit rate 10 mbytes/second",
+    "ct count 5",
+    'log prefix "x" group 5',
+    "log flags all",
+    "dnat ip to ip daddr",
+    "dnat to 10.0.0.1:http",
+    "dnat ip to 10.0.0.1 random",
+    "counter name hits",
+    "update @s { ip saddr : 5 } extra",
   ])("%s", (line) => {
     expect(printRule(parseRule(line))).toBe(line);
     expect(parseRule(line).at(-1)).toMatchObject({ is: "foreign" });
   });
 
   test("with its inner spaces, without those around it", () => {
-    expect(printRule(parseRule('  log prefix "two  spaces"  '))).toBe('log prefix "two  spaces"');
+    expect(printRule(parseRule('  log group 5 prefix "two  spaces"  '))).toBe('log group 5 prefix "two  spaces"');
   });
 });
 

@@ -25,13 +25,15 @@ test("is the union of its parts, each under a name of its own", () => {
     ),
   ).toEqual({
     nft: {
-      "table inet lbshield": "layout synproxy",
+      "table inet lbshield": "layout input4, mark=0x10000000, own4, prerouting4, protected4",
       [`chain ${NAME}/synproxy.dmz.input`]: "synproxy mss 1460; drop",
       [`chain ${NAME}/synproxy.dmz.prerouting`]: "notrack",
       [`chain ${NAME}/synproxy.web.input`]: "synproxy mss 1460; drop",
       [`chain ${NAME}/synproxy.web.prerouting`]: "notrack",
       "element input4 { 192.0.2.1 . 80 }": `goto ${NAME}/synproxy.web.input`,
       "element input4 { 192.0.2.2 . 443 }": `goto ${NAME}/synproxy.dmz.input`,
+      "element own4 { 192.0.2.1 . 80 }": "goto own-accept",
+      "element own4 { 192.0.2.2 . 443 }": "goto own-accept",
       "element prerouting4 { 192.0.2.1 . 80 }": `goto ${NAME}/synproxy.web.prerouting`,
       "element prerouting4 { 192.0.2.2 . 443 }": `goto ${NAME}/synproxy.dmz.prerouting`,
       "element protected4 { 192.0.2.1 }": "in the set",
@@ -51,7 +53,7 @@ test("what several parts want is there once", () => {
     conntrack: { tcpLoose: false },
     synproxyRules: { a: rule([80]), b: rule([81]), c: rule([82]) },
   });
-  expect(needs).toEqual(["synproxy"]);
+  expect(needs.toSorted()).toEqual(["input4", "mark=0x10000000", "own4", "prerouting4", "protected4"]);
   expect(new Set(wanted.map((w) => objectId(w.object))).size).toBe(wanted.length);
 });
 
@@ -75,7 +77,8 @@ test("the longest name of a part's chain is one that nft takes, whatever the par
   const name = "n".repeat(32);
   for (const { type, many } of Object.values(PARTS)) {
     const prefix = partPrefix(ownPrefix(longest), type.kind, many ? name : undefined);
-    expect(prefix.length + "prerouting".length).toBeLessThan(256);
+    for (const own of ["prerouting", "profiles4", `forward-${name}`])
+      expect(prefix.length + own.length).toBeLessThan(256);
   }
 });
 

@@ -28,7 +28,7 @@ describe("a LoadBalancer is refused with", () => {
     [
       "a part with less than it needs",
       rules({ web: { chain: "input" } }),
-      "synproxyRules.web.match: is missing: match says which connections are protected: { destinations, ports, interfaces }",
+      "synproxyRules.web.match: is missing: match says which connections are protected: { destinations, ports, interfaces, sources }",
     ],
     ["a part that tunes nothing", { conntrack: {} }, "conntrack: nothing is tuned: give at least one value"],
     [

@@ -125,18 +125,20 @@ const writeLog = (of: Log | undefined): string[] =>
   typeof of === "object" ? [`loglimit ${quote(of.prefix ?? "")} level ${of.level ?? ""}`] : [];
 
 function writeOptions(o: NonNullable<SynproxyRuleArgs["options"]>): string {
+  // No word of theirs stands for it, and none is generated here.
+  if (o === "learn") return "";
   const wscale = o.wscale === undefined ? "" : `--wscale ${o.wscale.toString()} `;
   return `${o.timestamp === true ? "--timestamp " : ""}${o.sackPerm === true ? "--sack-perm " : ""}${wscale}--mss ${String(o.mss)}`;
 }
 
-function writeLimits({ connectionLimit: c, rateLimit: r, family = "" }: SynproxyRuleArgs): string[] {
+function writeLimits({ connectionLimit: c, rateLimit: r }: SynproxyRuleArgs): string[] {
   const limits: string[] = [];
   if (typeof c === "object") {
     const mask = c.per === "rule" ? 0 : typeof c.per === "object" ? Object.values(c.per)[0] : undefined;
     limits.push(`connlimit upto ${c.max.toString()}${mask === undefined ? "" : ` mask ${String(mask)}`}`);
   }
   if (typeof r === "object") limits.push(`limit ${r.rate} ${String(r.burst)}`);
-  return family === "" ? [] : limits;
+  return limits;
 }
 
 function writeFirehol(args: SynproxyRuleArgs): string {
@@ -184,7 +186,7 @@ const alohaArgs = fc
     ),
     options,
   )
-  .map(([chain, parts, o]): SynproxyRuleArgs => ({ chain, match: Object.assign({}, ...parts) as Match, options: o }))
+  .map(([chain, parts, o]): SynproxyRuleArgs => ({ chain, match: Object.assign({}, ...parts), options: o }))
   .filter((args) => synproxyRule.safeParse(args).success);
 
 function writeAloha({ chain, match: m, options: o = {} }: SynproxyRuleArgs): string {
