@@ -15,16 +15,11 @@ import { TOOLS, type ToolObject, ofTool, toolId } from "../kernel/tools";
 import { type Layout, TABLE_REF } from "./desired";
 import { FOLDER, LEDGER, type Ledger, type LedgerRecord } from "./ledger";
 
-/**
- * What was written before stays as long as it serves: the kernel may show a value otherwise than it was written. A value
- * that was found and serves is kept as well.
- */
+/** A value that is there and serves is kept at a restart as well. */
 function heldValue(key: string, { now, sysctl, agreed }: Held): string | undefined {
-  const written = now.boot.get(`set\t${key}`);
-  const claim = agreed.get(key);
   const found = sysctl.get(key);
-  if (claim === undefined) return written ?? found;
-  if (written !== undefined && sysctlServes(claim, written)) return written;
+  const claim = agreed.get(key);
+  if (claim === undefined) return now.boot.get(`set\t${key}`) ?? found;
   return found !== undefined && sysctlServes(claim, found) ? found : claim.value;
 }
 

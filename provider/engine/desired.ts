@@ -21,8 +21,16 @@ export interface Compiled {
   /** What it needs of the layout. */
   readonly needs: readonly string[];
   readonly wanted: readonly Wanted[];
+  /** Where its addresses should be: it does nothing where they are not. */
+  readonly places?: readonly Place[];
   /** Who within it wants what, where it is made of parts: `wanted` has all of it. */
   readonly parts?: readonly Part[];
+}
+
+/** Addresses that should be the host's own, or should not. */
+export interface Place {
+  readonly local: boolean;
+  readonly addresses: readonly string[];
 }
 
 export interface Part {

@@ -39,14 +39,10 @@ export interface LedgerEdit {
   readonly empty: boolean;
 }
 
+/** A value that the kernel shows otherwise than it was written is no reason to write it again. */
 export const isNoEdit = (e: LedgerEdit): boolean =>
-  e.write.length +
-    e.remove.length +
-    e.keepOriginals.size +
-    e.dropOriginals.length +
-    e.writeBoot.size +
-    e.dropBoot.length ===
-  0;
+  e.write.length + e.remove.length + e.keepOriginals.size + e.dropOriginals.length + e.dropBoot.length === 0 &&
+  [...e.writeBoot.keys()].every((key) => key.startsWith("set\t"));
 
 export const toRecord = ({ name, label, via, creation, needs, wanted }: Declaration): LedgerRecord => ({
   version: 1,

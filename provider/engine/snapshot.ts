@@ -22,6 +22,10 @@ export interface Observed {
 export interface Snapshot extends Observed, Ledger {
   /** Would it restore itself? Undefined where nobody has looked. */
   readonly restart?: Boot;
+  /** The addresses and networks that are delivered on the host itself. */
+  readonly local?: readonly string[];
+  /** Policy rules that look at the packet's mark, as `ip rule` shows them. */
+  readonly marks?: readonly string[];
   /** What the host's own files say of values. */
   readonly files?: SysctlFiles;
   readonly session: SessionFacts;
@@ -98,6 +102,10 @@ printf "@@session\\n%s\\t%s\\n" "$LBS" "$LBSSH"
 ${TABLE_LOOK}
 ${valuesLook(sysctls, CLAIMED)}
 ${toolsLook(objects)}
+echo @@addresses
+{ ip -4 route show table local type local; ip -6 route show table local type local; } 2>/dev/null | awk '{ print $2 }'
+echo @@marks
+{ ip -4 rule show; ip -6 rule show; } 2>/dev/null | grep fwmark
 echo @@files
 ${FILES_LOOK}
 echo @@boot
@@ -128,6 +136,9 @@ export class Reader {
       session: sessionFacts(linesOf(sections, "session")[0] ?? ""),
       undone: linesOf(sections, "undone"),
       ...(sections.has("boot") ? { restart: parseBoot(linesOf(sections, "boot")) } : {}),
+      ...(sections.has("addresses")
+        ? { local: linesOf(sections, "addresses"), marks: linesOf(sections, "marks") }
+        : {}),
       ...(sections.has("files") ? { files: new SysctlFiles(linesOf(sections, "files")) } : {}),
       ...parseLedger(sections.get("ledger") ?? "", this.records),
     };

@@ -27,6 +27,7 @@ import {
   planOf,
   takenBy,
 } from "./plan";
+import { keysOverlap } from "./overlap";
 import { type Guard, mustProve } from "./reach";
 import {
   type Asked,
@@ -110,7 +111,7 @@ interface Known {
 export class Transactions {
   /** What the host is, as long as this shell holds the lock. */
   private known: Known | undefined;
-  /** Of which values it has been said that a file says otherwise. */
+  /** Of which values and addresses it has been said what is odd about them. */
   private readonly told = new Set<string>();
 
   constructor(
@@ -148,6 +149,8 @@ export class Transactions {
     if (!looked) return;
     const { snapshot: before, interest } = looked;
     this.tellOthers(batch, before);
+    this.tellPlaces(batch, before);
+    this.tellMarks(batch, before);
     for (;;) {
       const draft = batch.fold(before, this.layout);
       const plan = planOf(draft);
@@ -221,6 +224,37 @@ export class Transactions {
       sysctl: new Map([...before.sysctl, ...sysctl]),
       objects: new Map([...[...before.objects].filter(([id]) => !plan.objects.has(id)), ...objects]),
     };
+  }
+
+  /** Once for each address: it is where the declaration would do nothing. */
+  private tellPlaces(batch: Batch, { local: here = [] }: Snapshot): void {
+    if (here.length === 0) return;
+    const [own, networks] = [new Set(here), here.filter((text) => text.includes("/"))];
+    for (const { label, local, address } of batch.places()) {
+      const key = `${label} ${address}`;
+      const isHere = own.has(address) || networks.some((network) => keysOverlap(network, address));
+      if (isHere === local || this.told.has(key)) continue;
+      this.told.add(key);
+      const why = local
+        ? "is not one of this host's addresses, so its packets do not reach chain input: add it, or use chain forward"
+        : "is one of this host's addresses, so its packets do not reach chain forward: use chain input";
+      batch.tell(`${label}: ${address} ${why}`, "warning");
+    }
+  }
+
+  /** Once: packets with our mark would be routed by somebody else's rule. */
+  private tellMarks(batch: Batch, { marks = [] }: Snapshot): void {
+    for (const bit of batch.marks())
+      for (const rule of marks) {
+        const [, value, mask = "0xffffffff"] = /fwmark (0x[0-9a-f]+)(?:\/(0x[0-9a-f]+))?/.exec(rule) ?? [];
+        // Numbers of 32 bits have a sign in JavaScript's &.
+        if (value === undefined || (BigInt(bit) & BigInt(mask)) !== BigInt(value) || this.told.has(rule)) continue;
+        this.told.add(rule);
+        batch.tell(
+          `the policy rule "${rule.trim()}" catches packets with our mark ${bit}: choose another one (mark)`,
+          "warning",
+        );
+      }
   }
 
   /** Once for each value: a file of the host says something else. */
@@ -421,6 +455,19 @@ class Batch {
   /** On one resource's line: the others wait for the same. */
   tell(message: string, severity: "status" | "warning"): void {
     this.open[0]?.tell?.(message, severity);
+  }
+
+  marks(): string[] {
+    const needs = this.open.flatMap(({ change }) => ("put" in change ? change.put.needs : []));
+    return [...new Set(needs.flatMap((need) => /^mark=(.*)$/.exec(need)?.[1] ?? []))];
+  }
+
+  places(): { label: string; local: boolean; address: string }[] {
+    return this.open.flatMap(({ change }) => {
+      if (!("put" in change)) return [];
+      const { label, places = [] } = change.put;
+      return places.flatMap(({ local, addresses }) => addresses.map((address) => ({ label, local, address })));
+    });
   }
 
   values(): Sysctl[] {

@@ -136,3 +136,34 @@ test("a host without conntrack(8): an error before anything is changed", async (
   expect(await page()).toMatch(/\S/);
   await lifecycle.delete(id, inputs);
 });
+
+test("an address that is not the host's own, on chain input, and one that is, on forward: a warning each", async () => {
+  const own = declare(SYNPROXY_RULE, { chain: "forward", match: { destinations: [vip], ports: [8081] } });
+  const { id } = await own.lifecycle.create(own.inputs);
+  expect(told).toEqual([
+    `warning: SynproxyRule web (shop/test): ${vip} is one of this host's addresses, so its packets do not reach chain forward: use chain input`,
+  ]);
+  told.length = 0;
+  const foreign = own.check({
+    chain: "input",
+    match: { destinations: [vip, "198.51.100.77", "127.0.0.9"], ports: [80] },
+  });
+  await own.lifecycle.update(id, own.inputs, foreign);
+  expect(told).toEqual([
+    "warning: SynproxyRule web (shop/test): 198.51.100.77 is not one of this host's addresses, so its packets do not reach chain input: add it, or use chain forward",
+  ]);
+  await own.lifecycle.delete(id, foreign);
+});
+
+test("a policy rule that would catch the proxy's own SYN: a warning", async () => {
+  await lab.exec(1, "ip rule add fwmark 0x10000000/0x30000000 table 77; ip rule add fwmark 0x1/0xff table 77");
+  const { lifecycle, inputs } = declare(SYNPROXY_RULE, rule());
+  const { id } = await lifecycle.create(inputs);
+  expect(told).toEqual([
+    expect.stringMatching(
+      /^warning: the policy rule "[0-9]+:\s+from all fwmark 0x10000000\/0x30000000 lookup 77" catches/,
+    ),
+  ]);
+  await lifecycle.delete(id, inputs);
+  await lab.exec(1, "ip rule del fwmark 0x10000000/0x30000000 table 77; ip rule del fwmark 0x1/0xff table 77");
+});

@@ -13,6 +13,7 @@ export function compile(prefix: string, model: LoadBalancerModel): Compiled {
   }));
   return {
     needs: [...new Set(parts.flatMap((part) => part.needs))],
+    places: parts.flatMap((part) => part.places ?? []),
     wanted: united(parts.flatMap((part) => part.wanted)),
     parts: parts.map(({ at, needs, wanted }) => ({ at, needs, wanted })),
   };

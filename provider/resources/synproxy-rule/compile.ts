@@ -51,6 +51,7 @@ export function compile(prefix: string, model: SynproxyRuleModel): Compiled {
       ...(protects ? new Set(protects.map((e) => e.of)) : [PROTECTED_ANY]),
       ...(tellsBySeen(model) ? fams.map((f) => needSeen(f, prefix)) : []),
     ],
+    ...(protects ? { places: [{ local: model.chain === "input", addresses: protects.map((e) => e.key) }] } : {}),
     wanted: [
       ...(protects ?? []).map(shared),
       ...SYSCTLS.map(shared),
