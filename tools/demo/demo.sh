@@ -22,7 +22,8 @@ balancer() { # balancer N: into settings, what examples/quickstart asks of one
 }
 
 # Entries of the service that are not the real client's: the same question, with and without protection.
-SPOOFED="conntrack -L -p tcp -d $VIP --dport 80 2>/dev/null | grep -vc 'src=$CLIENT '"
+# The balancer itself has asked its service once for its TCP options.
+SPOOFED="conntrack -L -p tcp -d $VIP --dport 80 2>/dev/null | grep -vc -e 'src=$CLIENT ' -e 'src=$VIP dst=$VIP '"
 
 proxy_count() { # proxy_count COLUMN: of /proc/net/stat/synproxy, which has one line for each CPU, in hexadecimal
   local sum=0 value
