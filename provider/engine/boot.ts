@@ -146,12 +146,15 @@ table() {
     $1 == "nft" {
       n = split($3, line, "\\001")
       for (i = 1; i <= n; i++)
-        if (line[i] ~ /^add (rule|element) /) { if (line[i] ~ /^add rule /) rule[++rules] = line[i]; else element[++elements] = line[i] }
-        else head[++heads] = line[i]
+        if (line[i] ~ /^add rule /) rule[++rules] = line[i]
+        else if (line[i] ~ /^add element /) element[++elements] = line[i]
+        else if (line[i] ~ /^add chain /) chain[++chains] = line[i]
+        else set[++sets] = line[i]
     }
     END {
       print "add table ${TABLE_REF}"
-      for (i = 1; i <= heads; i++) print head[i]
+      for (i = 1; i <= chains; i++) print chain[i]
+      for (i = 1; i <= sets; i++) print set[i]
       for (i = 1; i <= rules; i++) print rule[i]
       for (i = 1; i <= elements; i++) print element[i]
     }' "$ledger" | nft -f - || { say "the rules could not be loaded"; failed=1; }

@@ -2,6 +2,7 @@
  * Everything that a SynproxyRule can be, on real packets: each action, each way to match, each limit, for IPv4 and IPv6.
  * A server tells at /self which address and port of its own it was reached by, and who the client was.
  */
+import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -156,8 +157,11 @@ interface Answer {
   readonly seconds: number;
 }
 
+/** By its text: a host of the lab may have another /tmp than the clone lies in. */
+const CLIENTS = readFileSync(resolve(__dirname, "../../tools/lab/clients.py"), "utf8");
+
 const program = (jobs: readonly Job[]): string =>
-  `python3 ${resolve(__dirname, "../../tools/lab/clients.py")} '${JSON.stringify(jobs)}'`;
+  `python3 - '${JSON.stringify(jobs)}' <<'LBSHIELD_END'\n${CLIENTS}\nLBSHIELD_END\n`;
 
 async function answers(...jobs: Job[]): Promise<Answer[]> {
   const { stdout, stderr } = await lab.client(program(jobs), 60);

@@ -43,9 +43,10 @@ export function nftScript(table: string, from: NftObjects, to: NftObjects): Line
   for (const { id, o } of gone) if (o.kind === "element") write.element("delete", id, o);
   for (const { id, old } of next) if (old?.kind === "element") write.element("delete", id, old);
   for (const { id, o } of gone) if (o.kind === "chain") write.line(id, "flush chain", o.name);
-  for (const { id, o, old } of next) {
-    if (o.kind === "chain") write.chainHead(id, o, old !== undefined);
-    else if (o.kind === "set" || o.kind === "map") write.set(id, o);
+  // Chains before maps: of a new map of intervals nft (1.0.6) sends the elements along with the map, and these name chains.
+  for (const { id, o, old } of next) if (o.kind === "chain") write.chainHead(id, o, old !== undefined);
+  for (const { id, o } of next) {
+    if (o.kind === "set" || o.kind === "map") write.set(id, o);
     else if (o.kind === "foreign") write.line(id, `add ${word(o.name)}`, `${name(o.name)} { ${o.text} ; }`);
   }
   for (const { id, o } of next) if (o.kind === "chain") write.rules(id, o);

@@ -53,12 +53,12 @@ describe("a script has an order in which each line finds what it needs", () => {
   test("objects, then rules, then elements, when all is new", () => {
     expect(script([], WHOLE)).toEqual([
       "add table inet lbshield",
+      "add chain inet lbshield own",
+      "add chain inet lbshield in { type filter hook input priority -5; policy accept ; }",
       "add map inet lbshield m { type ipv4_addr : verdict ; }",
       "add set inet lbshield s { type ipv4_addr ; flags interval ; }",
       "add counter inet lbshield hits { packets 0 bytes 0 ; }",
       "add ct helper inet lbshield sip { l3proto ip ; }",
-      "add chain inet lbshield own",
-      "add chain inet lbshield in { type filter hook input priority -5; policy accept ; }",
       "add rule inet lbshield own notrack",
       "add rule inet lbshield in ip saddr @s drop",
       "add rule inet lbshield in ip daddr vmap @m",
@@ -152,12 +152,12 @@ test("equal ends make an empty script, whatever the spelling and the order", () 
 test("each line names the object that it is for", () => {
   expect(nftScript(T, NOTHING, byId(WHOLE)).map((line) => line.id)).toEqual([
     "table",
+    "chain own",
+    "chain in",
     "map m",
     "set s",
     "counter hits",
     "ct helper sip",
-    "chain own",
-    "chain in",
     "chain own",
     "chain in",
     "chain in",
