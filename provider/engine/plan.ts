@@ -373,12 +373,21 @@ function expected({ agreed }: Draft, key: string, value: string): Sysctl {
 
 const textOf = (o: ToolObject | undefined): string | undefined => (o === undefined ? undefined : toolText(o));
 
+/** Of what restores a record a look shows no more than that it is there; it changes with the record alone. */
+function isHeld({ now, records }: Draft, key: string, value: string): boolean {
+  const [kind, name = ""] = key.split("\t");
+  if (kind !== "nft" || name === "layout") return now.boot.get(key) === value;
+  const record = records.get(name);
+  const before = now.records.get(name);
+  return now.boot.has(key) && record !== undefined && (before === record || sameDeclaration(before, record));
+}
+
 function ledgerEdit(draft: Draft): LedgerEdit {
   const { now, records, originals } = draft;
   const boot = bootLines(draft);
   return {
     boot,
-    writeBoot: new Map([...boot].filter(([key, value]) => now.boot.get(key) !== value)),
+    writeBoot: new Map([...boot].filter(([key, value]) => !isHeld(draft, key, value))),
     dropBoot: [...now.boot.keys()].filter((key) => !boot.has(key)),
     write: [...records.values()].filter(
       (r) => r !== now.records.get(r.name) && !sameDeclaration(now.records.get(r.name), r),

@@ -95,6 +95,9 @@ const toolsLook = (objects: readonly ToolObject[]): string =>
 /** Values that somebody claimed are shown as well: the ledger names them. */
 const CLAIMED = `[ ! -e ${LEDGER} ] || awk -F"\\t" '$1 == "original" { path = $2; if (path !~ "^/") { gsub("[.]", "\\001", path); gsub("/", ".", path); gsub("\\001", "/", path); path = "/proc/sys/" path } print $2 "\\t" path }' ${LEDGER}`;
 
+/** What restores a record is as long as the record and follows from it: that it is there is enough to know. */
+const LEDGER_LOOK = `awk -F"\\t" '$1 == "nft" && $2 != "layout" { print $1 FS $2; next } { print }' ${LEDGER}`;
+
 /** The shell commands of a snapshot. */
 export const snapshotScript = ({ sysctls, objects }: Interest): string => `
 command -v nft >/dev/null || { echo "nft: not found" >&2; exit 127; }
@@ -111,7 +114,7 @@ ${FILES_LOOK}
 echo @@boot
 ${BOOT_LOOK}
 echo @@ledger
-[ ! -e ${LEDGER} ] || cat ${LEDGER} || exit
+[ ! -e ${LEDGER} ] || ${LEDGER_LOOK} || exit
 echo @@end
 `;
 

@@ -44,7 +44,7 @@ test("the package has what it needs, and no more", () => {
 
 test("both entry points load", () => {
   expect(run("node", "-p", 'Object.keys(require("pulumi-lbshield")).sort().join()')).toBe(
-    "ConntrackTuning,Host,LoadBalancer,SynproxyRule\n",
+    "ConntrackTuning,Host,LoadBalancer,RuleSyntaxError,SynproxyRule\n",
   );
   expect(run("node", "-p", 'typeof require("pulumi-lbshield/provider").get("SynproxyRule").create')).toBe("function\n");
 });
